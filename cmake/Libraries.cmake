@@ -1,0 +1,94 @@
+# The libraries elbo stands on, each as one target elbo::<name>, found where Debian, a module system
+# or CMAKE_PREFIX_PATH has them. What is missing is collected and reported at once, by Debian's names.
+set(elbo_missing "")
+set(elbo_missing_packages "")
+
+macro(elbo_note_missing name package)
+  list(APPEND elbo_missing ${name})
+  list(APPEND elbo_missing_packages ${package})
+endmacro()
+
+# elbo_find(<debian package> <find_package arguments>)
+macro(elbo_find package name)
+  find_package(${name} ${ARGN} QUIET)
+  if(NOT ${name}_FOUND)
+    elbo_note_missing(${name} "${package}")
+  endif()
+endmacro()
+
+function(elbo_library name target)
+  add_library(elbo_${name}_library INTERFACE)
+  target_link_libraries(elbo_${name}_library INTERFACE ${target})
+  add_library(elbo::${name} ALIAS elbo_${name}_library)
+endfunction()
+
+macro(elbo_pkg_library name module package)
+  if(PkgConfig_FOUND)
+    pkg_check_modules(${name} QUIET IMPORTED_TARGET ${module})
+  endif()
+  if(NOT ${name}_FOUND)
+    elbo_note_missing(${module} "${package}")
+  endif()
+  elbo_library(${name} PkgConfig::${name})
+endmacro()
+
+elbo_find(pkg-config PkgConfig)
+find_package(Threads REQUIRED)
+elbo_find(libfmt-dev fmt)
+
+# Debian's oneDNN asks for OpenCL, which its package does not bring along.
+elbo_find("libdnnl-dev;ocl-icd-opencl-dev" dnnl)
+elbo_library(onednn DNNL::dnnl)
+
+elbo_find("libopenmpi-dev;openmpi-bin" MPI COMPONENTS C)
+elbo_library(mpi MPI::MPI_C)
+target_compile_definitions(elbo_mpi_library INTERFACE OMPI_SKIP_MPICXX MPICH_SKIP_MPICXX) # the C API alone
+
+elbo_find(libhdf5-dev HDF5 COMPONENTS C)
+add_library(elbo_hdf5_library INTERFACE)
+target_include_directories(elbo_hdf5_library SYSTEM INTERFACE ${HDF5_C_INCLUDE_DIRS})
+target_compile_definitions(elbo_hdf5_library INTERFACE ${HDF5_C_DEFINITIONS})
+target_link_libraries(elbo_hdf5_library INTERFACE ${HDF5_C_LIBRARIES})
+add_library(elbo::hdf5 ALIAS elbo_hdf5_library)
+
+elbo_find(libyaml-cpp-dev yaml-cpp)
+elbo_library(yaml yaml-cpp)
+
+elbo_find(libcli11-dev CLI11)
+elbo_library(cli11 CLI11::CLI11)
+
+elbo_find(nlohmann-json3-dev nlohmann_json)
+elbo_library(json nlohmann_json::nlohmann_json)
+
+elbo_find(zlib1g-dev ZLIB)
+elbo_library(zlib ZLIB::ZLIB)
+
+elbo_pkg_library(spng spng libspng-dev)
+elbo_pkg_library(xxhash libxxhash libxxhash-dev)
+elbo_pkg_library(highway libhwy libhwy-dev)
+# Kernels are compiled for the baseline, AVX2 and AVX-512, not for the eras between (x86: bits 0 to 13 of
+# Highway's targets) nor for scalable vectors (ARM: bits 24 to 27), whose types have no operators.
+target_compile_definitions(elbo_highway_library INTERFACE
+  "HWY_DISABLED_TARGETS=((0x3FFF&~(HWY_AVX2|HWY_AVX3))|0xF000000)")
+# A product and a sum fuse only where the code says so: no bit depends on what the compiler makes of a loop.
+target_compile_options(elbo_highway_library INTERFACE -ffp-contract=off)
+
+find_path(RANDOM123_INCLUDE_DIR Random123/philox.h)
+if(NOT RANDOM123_INCLUDE_DIR)
+  elbo_note_missing(Random123 librandom123-dev)
+endif()
+add_library(elbo_random123_library INTERFACE)
+target_include_directories(elbo_random123_library SYSTEM INTERFACE ${RANDOM123_INCLUDE_DIR})
+add_library(elbo::random123 ALIAS elbo_random123_library)
+
+if(ELBO_TESTS)
+  elbo_find(libgtest-dev GTest)
+  elbo_find(python3 Python3 COMPONENTS Interpreter)
+endif()
+
+if(elbo_missing)
+  list(JOIN elbo_missing ", " names)
+  list(JOIN elbo_missing_packages " " packages)
+  message(FATAL_ERROR "Not found: ${names}.\nOn Debian and Ubuntu:\n  apt-get install ${packages}\n"
+    "Installed elsewhere: load its module, or name its folder in CMAKE_PREFIX_PATH.")
+endif()

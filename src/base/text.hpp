@@ -1,0 +1,27 @@
+// Words for people: numbers with units, and the nearest known word to a misspelt one.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace elbo {
+
+/// 1234567 -> "1,234,567".
+std::string with_commas(std::uint64_t count);
+
+/// Bytes with a binary unit and three digits: "47.0 MiB".
+std::string human_bytes(double bytes);
+
+/// Seconds as "0.42 s", "58 s", "3 min 05 s", "2 h 10 min".
+std::string human_duration(double seconds);
+
+/// The candidate with the smallest edit distance (Damerau-Levenshtein: swaps of neighbours count one), or an empty view
+/// where none is within a third of the longer word's length.
+std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
+
+/// Joins words as "a, b, c".
+std::string joined(std::span<const std::string_view> words, std::string_view separator = ", ");
+
+} // namespace elbo

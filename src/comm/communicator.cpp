@@ -1,0 +1,167 @@
+#include "comm/communicator.hpp"
+
+#include "comm/launcher.hpp"
+
+#include <mpi.h>
+
+#include <algorithm>
+#include <array>
+#include <exception>
+#include <limits>
+
+namespace elbo::comm {
+namespace {
+
+void check(int code, const char* call) {
+    if (code == MPI_SUCCESS) return;
+    std::array<char, MPI_MAX_ERROR_STRING> text{};
+    int length = 0;
+    MPI_Error_string(code, text.data(), &length);
+    fail("{} failed: {}", call, std::string(text.data(), static_cast<std::size_t>(length)));
+}
+
+std::string processor_name() {
+    std::array<char, MPI_MAX_PROCESSOR_NAME> name{};
+    int length = 0;
+    check(MPI_Get_processor_name(name.data(), &length), "MPI_Get_processor_name");
+    return {name.data(), static_cast<std::size_t>(length)};
+}
+
+/// Calls piece(pointer, count) for parts that fit MPI's int counts.
+template <class T, class F>
+void in_pieces(std::span<T> values, F&& piece) {
+    constexpr std::size_t most = std::numeric_limits<int>::max() / 16;
+    for (std::size_t begin = 0; begin < values.size(); begin += most)
+        piece(values.data() + begin, static_cast<int>(std::min(most, values.size() - begin)));
+}
+
+} // namespace
+
+void Communicator::barrier() const { check(MPI_Barrier(MPI_COMM_WORLD), "MPI_Barrier"); }
+
+void Communicator::sum(std::span<float> values) const {
+    if (size_ == 1) return;
+    in_pieces(values, [](float* data, int count) {
+        check(MPI_Allreduce(MPI_IN_PLACE, data, count, MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD), "MPI_Allreduce");
+    });
+}
+
+void Communicator::sum(std::span<double> values) const {
+    if (size_ == 1) return;
+    in_pieces(values, [](double* data, int count) {
+        check(MPI_Allreduce(MPI_IN_PLACE, data, count, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD), "MPI_Allreduce");
+    });
+}
+
+std::int64_t Communicator::least(std::int64_t value) const {
+    check(MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_INT64_T, MPI_MIN, MPI_COMM_WORLD), "MPI_Allreduce");
+    return value;
+}
+
+std::int64_t Communicator::most(std::int64_t value) const {
+    check(MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_INT64_T, MPI_MAX, MPI_COMM_WORLD), "MPI_Allreduce");
+    return value;
+}
+
+void Communicator::broadcast(std::span<float> values) const {
+    if (size_ == 1) return;
+    in_pieces(values,
+              [](float* data, int count) { check(MPI_Bcast(data, count, MPI_FLOAT, 0, MPI_COMM_WORLD), "MPI_Bcast"); });
+}
+
+std::string Communicator::broadcast(const std::string& text) const {
+    std::uint64_t length = text.size();
+    check(MPI_Bcast(&length, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD), "MPI_Bcast");
+    std::string copy = first() ? text : std::string(length, '\0');
+    in_pieces(std::span(copy.data(), copy.size()),
+              [](char* data, int count) { check(MPI_Bcast(data, count, MPI_CHAR, 0, MPI_COMM_WORLD), "MPI_Bcast"); });
+    return copy;
+}
+
+void Communicator::together(const std::function<void()>& work) const {
+    std::string message;
+    int status = 0;
+    try {
+        work();
+    } catch (const Error& error) {
+        message = error.what();
+        status = static_cast<int>(error.status());
+    } catch (const std::exception& error) {
+        message = error.what();
+        status = static_cast<int>(Exit::failure);
+    }
+    const int teller = static_cast<int>(least(status == 0 ? size_ : rank_));
+    if (teller == size_) return;
+
+    const bool everywhere = most(status == 0 ? 1 : 0) == 0;
+    if (!everywhere) message = fmt::format("rank {} on {}: {}", rank_, host_, message);
+    std::uint64_t length = message.size();
+    check(MPI_Bcast(&length, 1, MPI_UINT64_T, teller, MPI_COMM_WORLD), "MPI_Bcast");
+    check(MPI_Bcast(&status, 1, MPI_INT, teller, MPI_COMM_WORLD), "MPI_Bcast");
+    message.resize(length);
+    check(MPI_Bcast(message.data(), static_cast<int>(length), MPI_CHAR, teller, MPI_COMM_WORLD), "MPI_Bcast");
+    throw AgreedError(message, static_cast<Exit>(status));
+}
+
+void Communicator::on_first(const std::function<void()>& work) const {
+    std::string message;
+    int status = 0;
+    if (first()) {
+        try {
+            work();
+        } catch (const Error& error) {
+            message = error.what();
+            status = static_cast<int>(error.status());
+        } catch (const std::exception& error) {
+            message = error.what();
+            status = static_cast<int>(Exit::failure);
+        }
+    }
+    check(MPI_Bcast(&status, 1, MPI_INT, 0, MPI_COMM_WORLD), "MPI_Bcast");
+    if (status != 0) throw AgreedError(broadcast(message), static_cast<Exit>(status));
+}
+
+Session::Session() : exceptions_(std::uncaught_exceptions()) {
+    int provided = 0;
+    check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
+    check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
+    check(MPI_Comm_rank(MPI_COMM_WORLD, &world_.rank_), "MPI_Comm_rank");
+    check(MPI_Comm_size(MPI_COMM_WORLD, &world_.size_), "MPI_Comm_size");
+    world_.host_ = processor_name();
+    if (provided < MPI_THREAD_FUNNELED) fail("this MPI offers no thread support (MPI_THREAD_FUNNELED is needed)");
+    if (world_.size_ > 1) return;
+    const std::optional<Launch> launch = find_launch(false);
+    if (!launch) return;
+    MPI_Finalize();
+    reject("{} started several copies of elbo ({}), but this MPI ({}) sees one process alone; start it by its own "
+           "mpirun, or by a launcher with its support (Slurm: srun --mpi=pmix)",
+           launch->launcher, launch->evidence, mpi_version());
+}
+
+Session::~Session() {
+    if (std::uncaught_exceptions() > exceptions_) return;
+    MPI_Finalize();
+}
+
+void abort_all(Exit status) {
+    MPI_Abort(MPI_COMM_WORLD, static_cast<int>(status));
+    std::_Exit(static_cast<int>(status));
+}
+
+int launched_rank() {
+    const std::optional<Launch> launch = find_launch(true);
+    return launch ? launch->rank : 0;
+}
+
+std::string mpi_version() {
+    std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};
+    int length = 0;
+    check(MPI_Get_library_version(text.data(), &length), "MPI_Get_library_version");
+    const std::string whole(text.data(), static_cast<std::size_t>(length));
+    std::string line = whole.substr(0, whole.find_first_of(",\n"));
+    if (const std::string prefix = "Open MPI v"; line.starts_with(prefix))
+        line = "Open MPI " + line.substr(prefix.size());
+    return line;
+}
+
+} // namespace elbo::comm

@@ -1,0 +1,81 @@
+// MPI as elbo uses it: started once, every call checked, errors that all ranks agree on. The only folder that knows
+// MPI.
+#pragma once
+
+#include "base/error.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+
+namespace elbo::comm {
+
+/// An error that every rank has been told of: rank 0 alone reports it, and all end in order.
+class AgreedError : public Error {
+public:
+    AgreedError(const std::string& message, Exit status) : Error(message), status_(status) {}
+    Exit status() const noexcept override { return status_; }
+
+private:
+    Exit status_;
+};
+
+/// The ranks of this run. Every member function but rank(), size() and host() is collective: all ranks call it in the
+/// same order. Sums are MPI's own, in an order of its choice: for figures whose last bits do not matter.
+class Communicator {
+public:
+    int rank() const { return rank_; }
+    int size() const { return size_; }
+    bool first() const { return rank_ == 0; }
+    const std::string& host() const { return host_; }
+
+    void barrier() const;
+    void sum(std::span<float> values) const;
+    void sum(std::span<double> values) const;
+    std::int64_t least(std::int64_t value) const;
+    std::int64_t most(std::int64_t value) const;
+    /// Rank 0's values for everybody.
+    void broadcast(std::span<float> values) const;
+    std::string broadcast(const std::string& text) const;
+
+    /// Runs `work`, which makes no collective call, on every rank. Where it throws on one or more, all ranks throw
+    /// AgreedError with the message of the lowest of them, which names that rank and host if some ranks did not fail
+    /// alike.
+    void together(const std::function<void()>& work) const;
+
+    /// The same for work of rank 0 alone.
+    void on_first(const std::function<void()>& work) const;
+
+private:
+    friend class Session;
+    int rank_ = 0, size_ = 1;
+    std::string host_;
+};
+
+/// MPI from construction to destruction. Construction throws InputError where the environment says that this process is
+/// one of several, but MPI knows of one alone: each copy would think itself rank 0 of the same run.
+class Session {
+public:
+    Session();
+    /// Finalises MPI, unless an exception is unwinding that the other ranks do not know of: they would never arrive.
+    ~Session();
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+
+    const Communicator& world() const { return world_; }
+
+private:
+    Communicator world_;
+    int exceptions_ = 0;
+};
+
+/// Ends all ranks at once with this status; for an error that only this rank knows of.
+[[noreturn]] void abort_all(Exit status);
+
+/// This process's rank as its launcher's environment has it, 0 where none does. Needs no MPI.
+int launched_rank();
+
+std::string mpi_version(); ///< "Open MPI 4.1.4"; needs no initialisation
+
+} // namespace elbo::comm

@@ -1,0 +1,59 @@
+#include "comm/launcher.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <string_view>
+
+namespace elbo::comm {
+namespace {
+
+struct Variables {
+    const char *launcher, *size, *rank;
+};
+
+/// Where launchers say how many processes they started. A step's own count comes before its job's.
+constexpr Variables launchers[] = {
+    {"Slurm's srun", "SLURM_STEP_NUM_TASKS", "SLURM_PROCID"},
+    {"Slurm's srun", "SLURM_NTASKS", "SLURM_PROCID"},
+    {"another MPI's mpiexec", "PMI_SIZE", "PMI_RANK"},
+    {"another MPI's mpiexec", "MPI_LOCALNRANKS", "MPI_LOCALRANKID"},
+    {"MVAPICH's mpirun", "MV2_COMM_WORLD_SIZE", "MV2_COMM_WORLD_RANK"},
+    {"PALS's mpiexec", "PALS_SIZE", "PALS_RANKID"},
+    {"Flux", "FLUX_JOB_SIZE", "FLUX_TASK_RANK"},
+    {"a PMIx launcher", nullptr, "PMIX_RANK"},
+};
+
+std::optional<int> number_of(const char* variable) {
+    const char* text = variable ? std::getenv(variable) : nullptr;
+    if (!text) return std::nullopt;
+    const std::string_view view = text;
+    int value = 0;
+    const auto [end, error] = std::from_chars(view.data(), view.data() + view.size(), value);
+    if (error != std::errc() || end != view.data() + view.size()) return std::nullopt;
+    return value;
+}
+
+} // namespace
+
+std::optional<Launch> find_launch(bool own) {
+    const std::optional<int> own_size = number_of("OMPI_COMM_WORLD_SIZE");
+    if (own_size) {
+        if (!own || *own_size < 2) return std::nullopt;
+        return Launch{"mpirun", fmt::format("OMPI_COMM_WORLD_SIZE={}", *own_size), *own_size,
+                      number_of("OMPI_COMM_WORLD_RANK").value_or(0)};
+    }
+    for (const auto& [launcher, size, rank] : launchers) {
+        const std::optional<int> processes = number_of(size), place = number_of(rank);
+        if (!place || (size && !processes)) continue;
+        if (size && *processes < 2) return std::nullopt;
+        if (!size && *place < 1) continue;
+        return Launch{launcher, size ? fmt::format("{}={}", size, *processes) : fmt::format("{}={}", rank, *place),
+                      processes.value_or(0), *place};
+    }
+    return std::nullopt;
+}
+
+} // namespace elbo::comm

@@ -1,0 +1,18 @@
+// Who started this process: what launchers leave in the environment.
+#pragma once
+
+#include <optional>
+#include <string>
+
+namespace elbo::comm {
+
+/// What the environment says of a launcher: how many processes it started (0: unknown) and which one this is.
+struct Launch {
+    std::string launcher, evidence; ///< "Slurm's srun", "SLURM_NTASKS=4"
+    int size = 0, rank = 0;
+};
+
+/// The launcher that says that this is one of several processes, or none. `own`: Open MPI's own mpirun counts too.
+std::optional<Launch> find_launch(bool own);
+
+} // namespace elbo::comm

@@ -1,0 +1,41 @@
+// What elbo can do, a function a command. Each returns the exit status, and throws for main to report.
+#pragma once
+
+#include "base/error.hpp"
+#include "report/terminal.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace elbo::commands {
+
+struct TrainOptions {
+    std::string configuration;          ///< path of the YAML file
+    std::vector<std::string> overrides; ///< key=value
+    bool fresh = false, rehearse = false;
+    bool reference = false, markdown = false; ///< print the table of keys instead
+    report::Verbosity verbosity = report::Verbosity::normal;
+};
+Exit train(const TrainOptions& options);
+
+struct ConvertOptions {
+    std::string source, output, format;
+    std::size_t train = 20000, test = 2000, size = 64;
+    std::uint32_t seed = 1;
+    bool overwrite = false, quiet = false;
+};
+Exit convert(const ConvertOptions& options);
+std::string source_formats(); ///< their names
+
+struct InspectOptions {
+    std::string file;
+    std::vector<std::string> overrides; ///< of a configuration
+    std::size_t ranks = 1;              ///< on one node, for the memory of a configuration
+};
+Exit inspect(const InspectOptions& options);
+
+/// elbo's version and those of what it stands on.
+std::string version_text();
+
+} // namespace elbo::commands

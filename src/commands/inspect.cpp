@@ -1,0 +1,135 @@
+// `elbo inspect`: what a dataset, a checkpoint or a configuration holds. Needs no MPI.
+#include "base/text.hpp"
+#include "commands/commands.hpp"
+#include "config/config.hpp"
+#include "data/dataset.hpp"
+#include "model/vae.hpp"
+#include "storage/checkpoint.hpp"
+#include "storage/dataset.hpp"
+#include "training/estimate.hpp"
+#include "training/schema.hpp"
+#include "training/state.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+namespace elbo::commands {
+namespace {
+
+/// Datasets up to this size are read for their range of values.
+constexpr std::size_t readable_bytes = std::size_t{4} << 30;
+
+std::string range_of(const storage::DatasetInfo& info) {
+    if (info.rows() * info.row_bytes() > readable_bytes) return "not read (above 4 GiB)";
+    const data::Dataset dataset({info.file, info.name}, 1.0);
+    return fmt::format("{:.6g} to {:.6g}", dataset.least(), dataset.greatest());
+}
+
+void inspect_dataset(const std::filesystem::path& file) {
+    const std::vector<storage::DatasetInfo> datasets = storage::list_datasets(file);
+    fmt::print("{}: dataset file, {}\n", file.string(),
+               human_bytes(static_cast<double>(std::filesystem::file_size(file))));
+    for (const storage::DatasetInfo& info : datasets) {
+        fmt::print("\n{}\n  shape   {}\n  type    {}\n  chunks  {}\n  stored  {}\n", info.name, describe(info.shape),
+                   info.stored, info.chunk.empty() ? "none (contiguous)" : describe(info.chunk),
+                   human_bytes(static_cast<double>(info.stored_bytes)));
+        fmt::print("  range   {}\n", range_of(info));
+    }
+}
+
+void inspect_checkpoint(const std::filesystem::path& file) {
+    const storage::CheckpointReader reader(file);
+    const training::State state = training::from_attributes(reader);
+    fmt::print("{}: checkpoint, checksum right, {}\n", file.string(),
+               human_bytes(static_cast<double>(std::filesystem::file_size(file))));
+    fmt::print("  step    {}\n  epoch   {}\n", with_commas(state.step), state.epoch);
+    if (state.position > 0)
+        fmt::print("  within  {} samples into epoch {}\n", with_commas(state.position), state.epoch + 1);
+    if (state.best_epoch > 0)
+        fmt::print("  best    validation ELBO {:.3f} after epoch {}\n", state.best, state.best_epoch);
+    for (const auto& [key, value] : reader.text().about) fmt::print("  {:<22} {}\n", key, value);
+    fmt::print("\nparameters\n");
+    std::size_t total = 0;
+    for (const storage::ArrayInfo& array : reader.arrays()) {
+        constexpr std::string_view prefix = "/parameters/";
+        if (!array.path.starts_with(prefix)) continue;
+        fmt::print("  {:<32} {:>14} {:>13}\n", array.path.substr(prefix.size()), describe(array.shape),
+                   with_commas(elements(array.shape)));
+        total += elements(array.shape);
+    }
+    fmt::print("  {:<32} {:>14} {:>13}\n", "in all", "", with_commas(total));
+}
+
+storage::DatasetInfo header_of(const std::string& location, std::string_view preferred) {
+    const storage::Location place = storage::locate(location, preferred);
+    return storage::DatasetReader(place.file, place.dataset).info();
+}
+
+void print_parameters(const model::Vae& model) {
+    fmt::print("\nparameters\n");
+    for (const layers::Parameter& parameter : model.parameters().all())
+        fmt::print("  {:<32} {:>14} {:>13}\n", parameter.path, describe(parameter.shape), with_commas(parameter.size));
+    fmt::print("  {:<32} {:>14} {:>13}\n", "in all", "", with_commas(model.parameters().trainable()));
+}
+
+void print_memory(const training::Memory& memory, std::size_t ranks) {
+    const auto row = [](const char* what, std::size_t bytes) {
+        fmt::print("  {:<32} {:>14}\n", what, human_bytes(static_cast<double>(bytes)));
+    };
+    fmt::print("\nmemory a rank\n");
+    row("values and gradients", memory.parameters);
+    row("optimiser's state", memory.optimizer);
+    row("data, in its own type", memory.data);
+    row("activations and batches", memory.workspace);
+    row("process, MPI and oneDNN", memory.process);
+    row("in all", memory.rank());
+    row("rank 0 while it saves", memory.rank() + memory.checkpoint);
+    row(fmt::format("a node of {} rank{}", ranks, ranks == 1 ? "" : "s").c_str(),
+        ranks * memory.rank() + memory.checkpoint);
+}
+
+void inspect_configuration(const InspectOptions& options) {
+    const config::Config config =
+        config::parse(config::read_source(options.file), options.overrides, training::schema());
+    const storage::DatasetInfo train = header_of(config.data.train, "/train/x");
+    std::size_t data_bytes = train.rows() * train.row_bytes();
+    if (!config.data.validation.empty()) {
+        const storage::DatasetInfo validation = header_of(config.data.validation, "/test/x");
+        data_bytes += validation.rows() * validation.row_bytes();
+    }
+    const std::size_t batch = std::min(
+        config.training.batch.value_or(config.training.batch_per_rank.value_or(1) * options.ranks), train.rows());
+    const std::size_t rows = (batch + options.ranks - 1) / options.ranks;
+    const model::Vae model(config.model, train.sample_shape(), rows);
+
+    fmt::print("{}: configuration\n  output  {}\n  train   {}:{}, {} x {} {}\n  batch   {} = up to {} a rank x {}\n",
+               options.file, config.output, train.file, train.name, with_commas(train.rows()),
+               describe(train.sample_shape()), storage::name_of(train.type), batch, rows, options.ranks);
+    print_parameters(model);
+    fmt::print("\na training step takes {:.2f} million floating point operations a sample\n",
+               model.flops_per_sample() / 1e6);
+    print_memory(training::memory_of_a_rank(config, model, rows, data_bytes), options.ranks);
+}
+
+} // namespace
+
+Exit inspect(const InspectOptions& options) {
+    const std::filesystem::path file = options.file;
+    if (!std::filesystem::exists(file)) reject("{}: no such file", options.file);
+    const std::string extension = file.extension().string();
+    if (extension == ".yaml" || extension == ".yml")
+        inspect_configuration(options);
+    else if (!options.overrides.empty())
+        reject("{}: key=value belongs to a configuration (.yaml)", options.file);
+    else if (storage::is_checkpoint(file))
+        inspect_checkpoint(file);
+    else if (storage::is_hdf5(file))
+        inspect_dataset(file);
+    else
+        reject("{}: neither an HDF5 file, nor a checkpoint, nor a configuration (.yaml)", options.file);
+    return Exit::done;
+}
+
+} // namespace elbo::commands

@@ -1,0 +1,116 @@
+// The configuration of a training: YAML text and command-line overrides to typed structs, every mistake listed at once.
+#pragma once
+
+#include "config/schema.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace elbo::config {
+
+/// A choice that was made from a table of kinds: its name and the checked values of its keys, defaults filled in.
+/// Asking for a key that the table does not have is a programming error (throws std::logic_error).
+class Settings {
+public:
+    using Value = std::variant<std::monostate, bool, std::int64_t, double, std::string>;
+
+    std::string kind;
+    std::string where; ///< "configs/mnist.yaml:12", for errors found later (shapes that do not fit)
+    std::map<std::string, Value, std::less<>> values;
+
+    bool has(std::string_view key) const; ///< false where the value is unset ("~")
+    std::int64_t integer(std::string_view key) const;
+    double number(std::string_view key) const; ///< an integer reads as a number too
+    bool flag(std::string_view key) const;
+    const std::string& text(std::string_view key) const;
+    bool is_word(std::string_view key) const; ///< number_or_word: true where it is a word
+};
+
+struct Data {
+    std::string train, validation; ///< FILE or FILE:/dataset; validation may be empty
+    std::string binarize;          ///< none, threshold, dynamic
+    std::optional<double>
+        scale; ///< factor on the stored values; unset: integers by their type's range, floats as they are
+};
+
+struct Model {
+    std::size_t latent = 0;
+    std::vector<Settings> encoder, decoder; ///< a layer each; key "activation" of a layer is resolved (never unset)
+    Settings likelihood;
+};
+
+struct Optimizer {
+    Settings kind; ///< sgd, adam, adamw with their own keys
+    double rate = 0;
+    std::size_t warmup = 0; ///< steps over which the rate rises linearly
+    Settings decay;
+    std::optional<double> clip; ///< global norm
+};
+
+struct Objective {
+    double beta = 1;
+    double warmup = 0; ///< epochs over which the KL weight rises from 0 to beta
+};
+
+struct Training {
+    std::size_t epochs = 0;
+    std::optional<std::size_t> batch, batch_per_rank; ///< exactly one is set
+    std::optional<std::size_t> patience;              ///< epochs without a better validation ELBO before stopping
+    std::size_t threads = 1;
+};
+
+struct Checkpoint {
+    std::size_t every = 1, keep = 3; ///< epochs; files besides the best
+};
+
+struct Report {
+    std::size_t every = 100;  ///< steps between lines of metrics.jsonl within an epoch; 0: epoch ends alone
+    std::size_t pictures = 1; ///< epochs between pictures; 0: none
+};
+
+struct Config {
+    std::string output; ///< {key} placeholders filled in
+    std::uint32_t seed = 1;
+    Data data;
+    Model model;
+    Optimizer optimizer;
+    Objective objective;
+    Training training;
+    Checkpoint checkpoint;
+    Report report;
+
+    std::string resolved; ///< every key with its value as canonical YAML; parses back to the same configuration
+};
+
+/// Where text came from, for errors: a file's name, or "checkpoint runs/x/checkpoints/latest.h5".
+struct Source {
+    std::string name;
+    std::string text;
+};
+
+/// Reads a file whole; throws InputError naming it where it cannot be read.
+Source read_source(const std::string& path);
+
+/// Parses and checks everything. overrides: "key.path=value" as given on the command line, values as YAML. Throws one
+/// InputError that lists every mistake, a line each: where (file:line or "command line"), key, found, expected, and the
+/// nearest known name for unknown words.
+Config parse(const Source& source, const std::vector<std::string>& overrides, const Schema& schema);
+
+/// One key whose value differs between two resolved configurations.
+struct Difference {
+    std::string key, before, after; ///< "training.epochs", "20", "40"; "(none)" where a side lacks the key
+    Effect effect;
+};
+
+/// Differences between two resolved configurations in the order of the key table.
+std::vector<Difference> compare(const std::string& before, const std::string& after, const Schema& schema);
+
+/// Every key as a table for the terminal (80 columns), and as the page docs/configuration.md.
+std::string reference_text(const Schema& schema);
+std::string reference_markdown(const Schema& schema);
+
+} // namespace elbo::config

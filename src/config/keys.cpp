@@ -1,0 +1,233 @@
+// The table of core keys: name, type, default, meaning, effect, bounds, and the member of Config that it fills.
+#include "config/keys.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace elbo::config {
+namespace {
+
+constexpr double no_bound = std::numeric_limits<double>::infinity();
+constexpr double most_epochs = 16'777'215; // 24 bits of the counter that addresses random numbers
+constexpr double most_steps = 1e12;
+constexpr double most_rows = 1e9;
+
+constexpr std::string_view placeholders =
+    "folder of the run; {key} stands for the value of another key, as in runs/z{model.latent}-s{seed}";
+
+const auto table = std::to_array<CoreKey>({
+    {{"output", Type::path, "", placeholders, Effect::none}, [](Config& c, const Checked& v) { c.output = v.text(); }},
+    {{"seed", Type::integer, "1", "of initial values, sample order and noise", Effect::model, 0, 4294967295.0},
+     [](Config& c, const Checked& v) { c.seed = static_cast<std::uint32_t>(v.count()); }},
+
+    {{"data.train", Type::path, "", "training samples, FILE or FILE:/dataset of an HDF5 file; the same data may move",
+      Effect::trajectory},
+     [](Config& c, const Checked& v) { c.data.train = v.text(); }},
+    {{"data.validation", Type::path, "~", "samples on which the ELBO is measured after each epoch, as for data.train",
+      Effect::trajectory},
+     [](Config& c, const Checked& v) { c.data.validation = v.text(); }},
+    {{"data.binarize",
+      Type::text,
+      "none",
+      "values in [0, 1] as they are; 1 from 0.5 on; or drawn afresh at every presentation with the value as "
+      "probability",
+      Effect::model,
+      -no_bound,
+      no_bound,
+      {"none", "threshold", "dynamic"}},
+     [](Config& c, const Checked& v) { c.data.binarize = v.text(); }},
+    {{"data.scale",
+      Type::number,
+      "~",
+      "factor on the stored values; unset: integers to [0, 1] by their type's range, floats as they are",
+      Effect::model,
+      0,
+      no_bound,
+      {},
+      true},
+     [](Config& c, const Checked& v) { c.data.scale = v.optional_number(); }},
+
+    {{"model.latent", Type::integer, "", "dimensions of the latent variable", Effect::model, 1, 1e6},
+     [](Config& c, const Checked& v) { c.model.latent = v.count(); }},
+    {{"model.activation", Type::choice, "relu", "of every layer that does not name its own", Effect::model},
+     [](Config&, const Checked&) {},
+     &Schema::activations},
+    {{"model.encoder", Type::layers, "",
+      "from a sample to the posterior's mean and log variance, which follow the list", Effect::model},
+     [](Config& c, const Checked& v) { c.model.encoder = v.layers; },
+     &Schema::layers,
+     Stand::within},
+    {{"model.decoder", Type::layers, "",
+      "from the latent variable to the likelihood's parameters, which follow the list", Effect::model},
+     [](Config& c, const Checked& v) { c.model.decoder = v.layers; },
+     &Schema::layers,
+     Stand::within},
+    {{"model.likelihood", Type::choice, "bernoulli", "p(x | z), which the decoder's outputs are the parameters of",
+      Effect::model},
+     [](Config& c, const Checked& v) { c.model.likelihood = v.choice; },
+     &Schema::likelihoods,
+     Stand::within},
+
+    {{"optimizer.kind", Type::choice, "adam", "its own keys stand beside it", Effect::model},
+     [](Config& c, const Checked& v) { c.optimizer.kind = v.choice; },
+     &Schema::optimizers,
+     Stand::beside},
+    {{"optimizer.rate.start",
+      Type::number,
+      "1e-3",
+      "learning rate after the warm-up; optimizer.rate: 1e-3 is short for it",
+      Effect::trajectory,
+      0,
+      no_bound,
+      {},
+      true},
+     [](Config& c, const Checked& v) { c.optimizer.rate = v.number(); },
+     nullptr,
+     Stand::name,
+     true},
+    {{"optimizer.rate.warmup", Type::integer, "0", "steps over which the rate rises linearly to its start",
+      Effect::trajectory, 0, most_steps},
+     [](Config& c, const Checked& v) { c.optimizer.warmup = v.count(); }},
+    {{"optimizer.rate.decay", Type::choice, "constant", "how the rate falls later; its own keys stand beside it",
+      Effect::trajectory},
+     [](Config& c, const Checked& v) { c.optimizer.decay = v.choice; },
+     &Schema::decays,
+     Stand::beside},
+    {{"optimizer.clip",
+      Type::number,
+      "~",
+      "largest global norm of the gradient; longer ones are scaled down to it",
+      Effect::trajectory,
+      0,
+      no_bound,
+      {},
+      true},
+     [](Config& c, const Checked& v) { c.optimizer.clip = v.optional_number(); }},
+
+    {{"objective.beta", Type::number, "1", "weight of the KL term in the objective (the logged ELBO has weight 1)",
+      Effect::trajectory, 0},
+     [](Config& c, const Checked& v) { c.objective.beta = v.number(); }},
+    {{"objective.warmup", Type::number, "0", "epochs over which the KL term's weight rises linearly from 0 to beta",
+      Effect::trajectory, 0, most_epochs},
+     [](Config& c, const Checked& v) { c.objective.warmup = v.number(); }},
+
+    {{"training.epochs", Type::integer, "20", "passes over the training samples", Effect::trajectory, 1, most_epochs},
+     [](Config& c, const Checked& v) { c.training.epochs = v.count(); }},
+    {{"training.batch", Type::integer, "128", "samples a step over all ranks", Effect::trajectory, 1, most_rows},
+     [](Config& c, const Checked& v) { c.training.batch = v.optional_count(); },
+     nullptr,
+     Stand::name,
+     false,
+     "training.batch_per_rank"},
+    {{"training.batch_per_rank", Type::integer, "~", "samples a step on each rank, instead of training.batch",
+      Effect::trajectory, 1, most_rows},
+     [](Config& c, const Checked& v) { c.training.batch_per_rank = v.optional_count(); },
+     nullptr,
+     Stand::name,
+     false,
+     "training.batch"},
+    {{"training.patience", Type::integer, "~",
+      "epochs without a better validation ELBO after which training stops early", Effect::trajectory, 1, most_epochs},
+     [](Config& c, const Checked& v) { c.training.patience = v.optional_count(); }},
+    {{"training.threads", Type::integer, "1", "threads a rank; the last bits of every sum depend on it",
+      Effect::trajectory, 1, 1024},
+     [](Config& c, const Checked& v) { c.training.threads = v.count(); }},
+
+    {{"checkpoint.every", Type::integer, "1", "epochs between checkpoints", Effect::none, 1, most_epochs},
+     [](Config& c, const Checked& v) { c.checkpoint.every = v.count(); }},
+    {{"checkpoint.keep", Type::integer, "3", "newest checkpoints that are kept; the best is kept besides", Effect::none,
+      1, most_epochs},
+     [](Config& c, const Checked& v) { c.checkpoint.keep = v.count(); }},
+
+    {{"report.every", Type::integer, "100",
+      "steps between lines of metrics.jsonl within an epoch; 0: at epochs' ends alone", Effect::none, 0, most_steps},
+     [](Config& c, const Checked& v) { c.report.every = v.count(); }},
+    {{"report.pictures", Type::integer, "1", "epochs between pictures of reconstructions and samples; 0: none",
+      Effect::none, 0, most_epochs},
+     [](Config& c, const Checked& v) { c.report.pictures = v.count(); }},
+});
+
+bool is_unset(const Settings::Value& value) { return std::holds_alternative<std::monostate>(value); }
+
+} // namespace
+
+std::size_t Checked::count() const { return static_cast<std::size_t>(std::get<std::int64_t>(value)); }
+
+std::optional<std::size_t> Checked::optional_count() const {
+    return is_unset(value) ? std::nullopt : std::optional(count());
+}
+
+double Checked::number() const { return std::get<double>(value); }
+
+std::optional<double> Checked::optional_number() const {
+    return is_unset(value) ? std::nullopt : std::optional(number());
+}
+
+std::string Checked::text() const { return is_unset(value) ? std::string() : std::get<std::string>(value); }
+
+std::span<const CoreKey> core_keys() { return table; }
+
+const CoreKey* core_key(std::string_view path) {
+    const auto found = std::ranges::find(table, path, [](const CoreKey& row) { return row.key.name; });
+    return found == table.end() ? nullptr : &*found;
+}
+
+std::string_view section_of(std::string_view path) {
+    const std::size_t dot = path.rfind('.');
+    return dot == std::string_view::npos ? std::string_view() : path.substr(0, dot);
+}
+
+std::string_view name_of(std::string_view path) {
+    const std::size_t dot = path.rfind('.');
+    return dot == std::string_view::npos ? path : path.substr(dot + 1);
+}
+
+bool is_section(std::string_view path) {
+    return std::ranges::any_of(table, [&](const CoreKey& row) {
+        return row.key.name.size() > path.size() && row.key.name.starts_with(path) && row.key.name[path.size()] == '.';
+    });
+}
+
+const CoreKey* short_form_of(std::string_view section) {
+    const auto found = std::ranges::find_if(
+        table, [&](const CoreKey& row) { return row.short_form && section_of(row.key.name) == section; });
+    return found == table.end() ? nullptr : &*found;
+}
+
+const CoreKey* choice_beside(std::string_view section) {
+    const auto found = std::ranges::find_if(
+        table, [&](const CoreKey& row) { return row.stand == Stand::beside && section_of(row.key.name) == section; });
+    return found == table.end() ? nullptr : &*found;
+}
+
+std::vector<std::string_view> names_in(std::string_view section) {
+    std::vector<std::string_view> names;
+    for (const CoreKey& row : table) {
+        std::string_view rest = row.key.name;
+        if (!section.empty()) {
+            if (!rest.starts_with(section) || rest.size() <= section.size() || rest[section.size()] != '.') continue;
+            rest.remove_prefix(section.size() + 1);
+        }
+        const std::string_view name = rest.substr(0, rest.find('.'));
+        if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+    }
+    return names;
+}
+
+const Kind* find_kind(const std::vector<Kind>& kinds, std::string_view name) {
+    const auto found = std::ranges::find(kinds, name, &Kind::name);
+    return found == kinds.end() ? nullptr : &*found;
+}
+
+const Key* find_key(const Kind& kind, std::string_view name) {
+    const auto found = std::ranges::find(kind.keys, name, &Key::name);
+    return found == kind.keys.end() ? nullptr : &*found;
+}
+
+std::vector<std::string_view> kind_names(const std::vector<Kind>& kinds) {
+    std::vector<std::string_view> names;
+    for (const Kind& kind : kinds) names.push_back(kind.name);
+    return names;
+}
+
+} // namespace elbo::config

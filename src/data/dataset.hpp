@@ -1,0 +1,57 @@
+// A dataset in memory, in its own type, with what training needs to know of it: means, range, fingerprint.
+#pragma once
+
+#include "numerics/view.hpp"
+#include "storage/dataset.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace elbo::data {
+
+/// How stored values become what the model sees.
+enum class Binarize { none, threshold, dynamic };
+
+class Dataset {
+public:
+    /// Reads the dataset whole. scale: factor on the values; unset: integers by their type's range to [0, 1] (signed:
+    /// to
+    /// [-1, 1]), floats as they are. Throws InputError naming file, dataset and row where a value is not finite.
+    Dataset(const storage::Location& location, std::optional<double> scale);
+
+    const storage::DatasetInfo& info() const { return info_; }
+    std::string name() const { return info_.file + ":" + info_.name; }
+    std::uint64_t size() const { return info_.rows(); }
+    std::size_t dimensions() const { return mean_.size(); }
+    std::size_t bytes() const { return bytes_.size(); }
+
+    /// Mean of each dimension, least and greatest value, all scaled.
+    std::span<const double> mean() const { return mean_; }
+    double least() const { return least_; }
+    double greatest() const { return greatest_; }
+    /// True where some scaled value is neither 0 nor 1.
+    bool grey() const { return grey_; }
+
+    /// A hash of shape, type and contents, as 16 hexadecimal digits: the same data, wherever it lies.
+    const std::string& fingerprint() const { return fingerprint_; }
+
+    /// Scaled rows of these samples: out is [samples.size(), dimensions()].
+    void gather(std::span<const std::uint64_t> samples, Matrix<float> out) const;
+
+private:
+    storage::DatasetInfo info_;
+    std::vector<std::byte> bytes_;
+    float scale_ = 1;
+    std::vector<double> mean_;
+    double least_ = 0, greatest_ = 0;
+    bool grey_ = false;
+    std::string fingerprint_;
+};
+
+/// The factor that brings values of a type to [0, 1] or [-1, 1]; 1 for floats.
+double natural_scale(storage::ElementType type);
+
+} // namespace elbo::data

@@ -1,0 +1,34 @@
+// How an epoch is cut into global batches, and a batch into the shards of its ranks: every sample exactly once.
+#pragma once
+
+#include <cstdint>
+
+namespace elbo::data {
+
+/// Positions [begin, end) of an epoch's order.
+struct Range {
+    std::uint64_t begin = 0, end = 0;
+    constexpr std::uint64_t size() const { return end - begin; }
+    friend bool operator==(const Range&, const Range&) = default;
+};
+
+/// Shard `index` of `count` of a range: contiguous, sizes equal to one, in order; empty where there are more shards
+/// than positions.
+constexpr Range shard_of(Range range, std::uint64_t index, std::uint64_t count) {
+    return {range.begin + range.size() * index / count, range.begin + range.size() * (index + 1) / count};
+}
+
+/// The batch that begins at a position of an epoch of `samples`; the last one is short.
+constexpr Range batch_at(std::uint64_t position, std::uint64_t samples, std::uint64_t batch) {
+    return {position, samples - position < batch ? samples : position + batch};
+}
+
+/// Batches from a position to the epoch's end.
+constexpr std::uint64_t batches_from(std::uint64_t position, std::uint64_t samples, std::uint64_t batch) {
+    return (samples - position + batch - 1) / batch;
+}
+
+/// Rows of the largest shard.
+constexpr std::uint64_t largest_shard(std::uint64_t batch, std::uint64_t count) { return (batch + count - 1) / count; }
+
+} // namespace elbo::data

@@ -1,0 +1,94 @@
+// The fully connected layer. Its matrices stay in the layouts that the flat arrays have: oneDNN reads transposes by
+// strides, so nothing is reordered.
+#include "layers/dense.hpp"
+
+namespace elbo::layers {
+
+Dense::Dense(Activation activation, std::span<const Part> parts, const Building& building)
+    : activation_(activation),
+      inputs_(elements(building.input)),
+      workspace_(building.workspace),
+      keeps_slope_(activation_kind(activation).keeps_slope),
+      product_(Transpose::b, /*with_bias=*/activation == Activation::identity),
+      diff_weight_(Transpose::a),
+      diff_in_(Transpose::none) {
+    ParameterTable& table = building.parameters;
+    std::size_t units = 0;
+    table.align();
+    for (const Part& part : parts) {
+        const std::size_t offset = table.add(part.path + "/weight", {part.units, inputs_}, part.weight);
+        if (units == 0) weight_ = offset;
+        units += part.units;
+    }
+    table.align();
+    bool first = true;
+    for (const Part& part : parts) {
+        const std::size_t offset = table.add(part.path + "/bias", {part.units}, part.bias);
+        if (first) bias_ = offset;
+        first = false;
+    }
+    output_ = {units};
+    if (keeps_slope_) slope_ = workspace_.plan(building.max_rows * units);
+}
+
+double Dense::flops_per_sample() const { return 2.0 * static_cast<double>(inputs_) * static_cast<double>(units()); }
+
+Matrix<const float> Dense::weight(std::span<const float> values) const {
+    return {values.data() + weight_, units(), inputs_};
+}
+
+Matrix<float> Dense::slope(std::size_t rows) const {
+    if (!keeps_slope_) return {};
+    return {workspace_.at(slope_), rows, units()};
+}
+
+void Dense::forward(std::span<const float> values, Matrix<const float> in, Matrix<float> out) {
+    const std::span<const float> bias = values.subspan(bias_, units());
+    if (activation_ == Activation::identity) {
+        product_(in, weight(values), out, bias);
+    } else {
+        product_(in, weight(values), out);
+        activate(activation_, bias, out, slope(out.rows()));
+    }
+}
+
+void Dense::backward(std::span<const float> values, Matrix<const float> in, Matrix<const float> out,
+                     Matrix<float> diff_out, Matrix<float> diff_in, std::span<float> gradients) {
+    const Matrix<const float> kept = keeps_slope_ ? Matrix<const float>(slope(out.rows())) : out;
+    backpropagate_activation(activation_, kept, diff_out, gradients.subspan(bias_, units()));
+    diff_weight_(diff_out, in, {gradients.data() + weight_, units(), inputs_});
+    if (diff_in.columns() != 0) diff_in_(diff_out, weight(values), diff_in);
+}
+
+namespace {
+
+std::unique_ptr<Layer> make_dense(const config::Settings& settings, const Building& building) {
+    const ActivationKind& activation = activation_kind(settings.text("activation"));
+    const auto units = static_cast<std::size_t>(settings.integer("dense"));
+    const Dense::Part part{building.path, units, activation.initial_weight(elements(building.input), units), {}};
+    return std::make_unique<Dense>(activation.activation, std::span(&part, 1), building);
+}
+
+std::vector<std::string_view> activation_names() {
+    std::vector<std::string_view> names;
+    for (const ActivationKind& kind : activation_kinds()) names.push_back(kind.schema.name);
+    return names;
+}
+
+} // namespace
+
+const LayerKind& dense_kind() {
+    using config::Type;
+    static const LayerKind kind{{"dense",
+                                 "fully connected; takes any shape as its elements in order",
+                                 {{"dense", Type::integer, "", "units", config::Effect::model, 1, 1 << 20},
+                                  {.name = "activation",
+                                   .type = Type::text,
+                                   .fallback = "~",
+                                   .meaning = "the layer's own, else model.activation",
+                                   .words = activation_names()}}},
+                                make_dense};
+    return kind;
+}
+
+} // namespace elbo::layers

@@ -1,0 +1,49 @@
+// The fully connected layer: out = f(in W^T + b), W as PyTorch has it, [out, in].
+#pragma once
+
+#include "layers/activation.hpp"
+#include "layers/layer.hpp"
+#include "numerics/matmul.hpp"
+
+#include <span>
+
+namespace elbo::layers {
+
+class Dense final : public Layer {
+public:
+    /// Some of the outputs, as parameters of their own: "<path>/weight" [units, in] and "<path>/bias" [units].
+    struct Part {
+        std::string path;
+        std::size_t units;
+        Initial weight, bias;
+    };
+
+    /// Outputs are the parts' in turn. Their weights stand next to each other, then their biases, so that one product
+    /// computes them all.
+    Dense(Activation activation, std::span<const Part> parts, const Building& building);
+
+    const Shape& output() const override { return output_; }
+    double flops_per_sample() const override;
+    void forward(std::span<const float> values, Matrix<const float> in, Matrix<float> out) override;
+    void backward(std::span<const float> values, Matrix<const float> in, Matrix<const float> out,
+                  Matrix<float> diff_out, Matrix<float> diff_in, std::span<float> gradients) override;
+
+private:
+    std::size_t units() const { return output_.front(); }
+    Matrix<const float> weight(std::span<const float> values) const;
+    Matrix<float> slope(std::size_t rows) const;
+
+    Activation activation_;
+    std::size_t inputs_;
+    Shape output_;
+    std::size_t weight_ = 0, bias_ = 0; ///< offsets in the flat arrays
+    Workspace& workspace_;
+    std::size_t slope_ = 0; ///< in the workspace, where the activation keeps it
+    bool keeps_slope_;
+    Product product_, diff_weight_, diff_in_;
+};
+
+/// The row of the table of layers.
+const LayerKind& dense_kind();
+
+} // namespace elbo::layers

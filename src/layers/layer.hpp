@@ -1,0 +1,80 @@
+// What a layer is: shapes and offsets, a forward and a backward pass that stand side by side in its file.
+#pragma once
+
+#include "config/config.hpp"
+#include "layers/parameters.hpp"
+#include "numerics/memory.hpp"
+#include "numerics/view.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace elbo::layers {
+
+/// What a layer is built from. Shapes are of one sample; activations are matrices [rows, elements(shape)].
+struct Building {
+    ParameterTable& parameters;
+    Workspace& workspace; ///< plan() only; allocated before the first pass
+    std::size_t max_rows;
+    std::string path; ///< of its parameters: "encoder/dense1"
+    Shape input;
+};
+
+class Layer {
+public:
+    virtual ~Layer() = default;
+    virtual const Shape& output() const = 0;     ///< of one sample
+    virtual double flops_per_sample() const = 0; ///< of a forward pass; multiply and add count two
+
+    /// out = f(in). values: the model's flat array.
+    virtual void forward(std::span<const float> values, Matrix<const float> in, Matrix<float> out) = 0;
+
+    /// After forward() with the same in and out. diff_out: gradient of the objective by out; used up as scratch.
+    /// Overwrites this layer's part of gradients; writes diff_in unless it is empty (0 columns: the first layer's).
+    virtual void backward(std::span<const float> values, Matrix<const float> in, Matrix<const float> out,
+                          Matrix<float> diff_out, Matrix<float> diff_in, std::span<float> gradients) = 0;
+};
+
+/// A row of the table of layers: its schema, and what builds it.
+struct LayerKind {
+    config::Kind schema;
+    std::unique_ptr<Layer> (*make)(const config::Settings& settings, const Building& building);
+};
+
+std::span<const LayerKind> layer_kinds();
+
+/// Layers in sequence, with the activations and gradients between them in the workspace.
+class Stack {
+public:
+    /// path: "encoder". Layers are named by kind and place among their kind: dense1, dense2 ...
+    Stack(const std::vector<config::Settings>& layers, const Building& building);
+
+    bool empty() const { return layers_.empty(); }
+    const Shape& output() const;
+    double flops_per_sample() const;
+    double first_layer_flops() const; ///< of its forward pass: its input gradient is not always wanted
+
+    /// Returns the last layer's output (the input itself where there are no layers), valid until the next pass.
+    Matrix<const float> forward(std::span<const float> values, Matrix<const float> in);
+    /// Where the gradient by the output is to be written before backward(): [rows of the last forward(), output].
+    Matrix<float> diff_output();
+    /// diff_in: [rows, input] or empty where the input's gradient is not wanted.
+    void backward(std::span<const float> values, Matrix<float> diff_in, std::span<float> gradients);
+
+private:
+    struct Place {
+        std::unique_ptr<Layer> layer;
+        std::size_t width, output; ///< elements of its output; their place in the workspace
+    };
+    Matrix<float> out(std::size_t index) const;
+    Matrix<float> diff(std::size_t index) const;
+
+    Workspace& workspace_;
+    Shape input_;
+    std::vector<Place> layers_;
+    std::size_t diff_[2] = {};
+    Matrix<const float> in_; ///< of the last forward pass
+};
+
+} // namespace elbo::layers

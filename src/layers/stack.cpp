@@ -1,0 +1,90 @@
+// The table of layers, and layers in sequence.
+#include "layers/dense.hpp"
+#include "layers/layer.hpp"
+
+#include <algorithm>
+#include <map>
+#include <stdexcept>
+
+namespace elbo::layers {
+
+std::span<const LayerKind> layer_kinds() {
+    static const LayerKind kinds[] = {dense_kind()};
+    return kinds;
+}
+
+namespace {
+
+const LayerKind& layer_kind(std::string_view name) {
+    for (const LayerKind& kind : layer_kinds()) {
+        if (kind.schema.name == name) return kind;
+    }
+    throw std::logic_error("no layer is called " + std::string(name));
+}
+
+} // namespace
+
+Stack::Stack(const std::vector<config::Settings>& layers, const Building& building)
+    : workspace_(building.workspace), input_(building.input) {
+    std::map<std::string, int, std::less<>> count;
+    std::size_t widest = layers.empty() ? elements(input_) : 0;
+    for (const config::Settings& settings : layers) {
+        const std::string path = building.path + "/" + settings.kind + std::to_string(++count[settings.kind]);
+        auto layer = layer_kind(settings.kind)
+                         .make(settings, {building.parameters, workspace_, building.max_rows, path, output()});
+        const std::size_t width = elements(layer->output());
+        widest = std::max(widest, width);
+        layers_.push_back({std::move(layer), width, workspace_.plan(building.max_rows * width)});
+    }
+    // Gradients between layers alternate between two pieces: a layer reads one and writes the other.
+    for (std::size_t i = 0; i < std::min<std::size_t>(2, std::max<std::size_t>(1, layers.size())); ++i) {
+        diff_[i] = workspace_.plan(building.max_rows * widest);
+    }
+}
+
+const Shape& Stack::output() const { return layers_.empty() ? input_ : layers_.back().layer->output(); }
+
+double Stack::flops_per_sample() const {
+    double sum = 0;
+    for (const Place& place : layers_) sum += place.layer->flops_per_sample();
+    return sum;
+}
+
+double Stack::first_layer_flops() const { return layers_.empty() ? 0 : layers_.front().layer->flops_per_sample(); }
+
+Matrix<float> Stack::out(std::size_t index) const {
+    return {workspace_.at(layers_[index].output), in_.rows(), layers_[index].width};
+}
+
+Matrix<float> Stack::diff(std::size_t index) const {
+    return {workspace_.at(diff_[index % 2]), in_.rows(), layers_[index].width};
+}
+
+Matrix<const float> Stack::forward(std::span<const float> values, Matrix<const float> in) {
+    in_ = in;
+    Matrix<const float> current = in;
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+        layers_[i].layer->forward(values, current, out(i));
+        current = out(i);
+    }
+    return current;
+}
+
+Matrix<float> Stack::diff_output() {
+    if (layers_.empty()) return {workspace_.at(diff_[0]), in_.rows(), in_.columns()};
+    return diff(layers_.size() - 1);
+}
+
+void Stack::backward(std::span<const float> values, Matrix<float> diff_in, std::span<float> gradients) {
+    if (layers_.empty()) {
+        for (std::size_t i = 0; i < diff_in.rows(); ++i)
+            std::ranges::copy(diff_output().row(i), diff_in.row(i).begin());
+        return;
+    }
+    for (std::size_t i = layers_.size(); i-- > 0;) {
+        const Matrix<const float> in = i == 0 ? in_ : Matrix<const float>(out(i - 1));
+        layers_[i].layer->backward(values, in, out(i), diff(i), i == 0 ? diff_in : diff(i - 1), gradients);
+    }
+}
+
+} // namespace elbo::layers

@@ -1,0 +1,166 @@
+// The command line of elbo: a table of commands, and the one place where errors are caught.
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "comm/communicator.hpp"
+#include "commands/commands.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+namespace {
+
+using namespace elbo;
+
+/// Adds a command's options to its parser and returns what runs it afterwards.
+using Prepare = std::function<Exit()> (*)(CLI::App& parser);
+
+std::function<Exit()> prepare_train(CLI::App& parser) {
+    auto options = std::make_shared<commands::TrainOptions>();
+    parser.add_option("config", options->configuration, "configuration, a YAML file")->type_name("CONFIG");
+    parser.add_option("overrides", options->overrides, "keys set here rather than in the file: training.epochs=1")
+        ->type_name("key=value");
+    parser.add_flag("--fresh", options->fresh, "start anew; an earlier run is kept beside it, numbered");
+    parser.add_flag("--rehearse", options->rehearse, "three steps of everything in a temporary folder: would it run?");
+    parser.add_flag("--reference", options->reference, "print every key of a configuration and end");
+    parser.add_flag("--markdown", options->markdown, "with --reference: as a page of Markdown");
+    const auto speak = [&](const char* flags, report::Verbosity verbosity, const char* meaning) {
+        parser.add_flag_callback(
+            flags, [options, verbosity] { options->verbosity = verbosity; }, meaning);
+    };
+    speak("-q,--quiet", report::Verbosity::quiet, "only how it ended");
+    speak("-v,--verbose", report::Verbosity::verbose, "more lines");
+    return [options] { return commands::train(*options); };
+}
+
+std::function<Exit()> prepare_convert(CLI::App& parser) {
+    auto options = std::make_shared<commands::ConvertOptions>();
+    parser.add_option("source", options->source, "a file or folder, or a generator's name")
+        ->required()
+        ->type_name("SOURCE");
+    parser.add_option("output", options->output, "HDF5 file to write")->required()->type_name("OUT.h5");
+    parser
+        .add_option("--from", options->format,
+                    "source format, where it is not recognised: " + commands::source_formats())
+        ->type_name("FORMAT");
+    parser.add_option("--train", options->train, "training images that a generator makes")->capture_default_str();
+    parser.add_option("--test", options->test, "test images that a generator makes")->capture_default_str();
+    parser.add_option("--size", options->size, "height and width of generated images")->capture_default_str();
+    parser.add_option("--seed", options->seed, "of a generator")->capture_default_str();
+    parser.add_flag("--force", options->overwrite, "replace OUT.h5 where it exists");
+    parser.add_flag("-q,--quiet", options->quiet, "print nothing");
+    return [options] { return commands::convert(*options); };
+}
+
+std::function<Exit()> prepare_inspect(CLI::App& parser) {
+    auto options = std::make_shared<commands::InspectOptions>();
+    parser.add_option("file", options->file, "dataset or checkpoint (.h5), or configuration (.yaml)")
+        ->required()
+        ->type_name("FILE");
+    parser.add_option("overrides", options->overrides, "keys of a configuration")->type_name("key=value");
+    parser.add_option("--ranks", options->ranks, "ranks on a node, for the memory of a configuration")
+        ->check(CLI::Range(1, 1 << 20))
+        ->capture_default_str();
+    return [options] { return commands::inspect(*options); };
+}
+
+/// Where the meanings begin in --help, so that lines fit 80 columns.
+constexpr std::size_t help_column = 18;
+
+struct Command {
+    std::string_view name;
+    const char* meaning;
+    Prepare prepare;
+};
+
+constexpr Command command_table[] = {
+    {"train", "train a model as configured; under mpirun on all ranks", prepare_train},
+    {"convert", "make an HDF5 dataset of a source", prepare_convert},
+    {"inspect", "say what is in a dataset, a checkpoint or a configuration", prepare_inspect},
+};
+
+/// The first word that is no option must be a command: a wrong one gets the nearest.
+void check_command(const std::vector<std::string>& words) {
+    if (words.empty() || words.front().starts_with("-")) return;
+    std::vector<std::string_view> names;
+    for (const Command& command : command_table) names.push_back(command.name);
+    if (std::find(names.begin(), names.end(), words.front()) != names.end()) return;
+    const std::string_view near = nearest(words.front(), names);
+    reject("'{}' is no command{}; commands: {}", words.front(),
+           near.empty() ? std::string() : fmt::format("; did you mean {}?", near), joined(names));
+}
+
+/// What is wrong with a command's words, with the nearest of its options for one that it does not know.
+std::string complaint(const CLI::App& command, const std::vector<std::string>& words, const CLI::ParseError& error) {
+    std::vector<std::string> names;
+    for (const CLI::Option* option : command.get_options())
+        for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    const std::vector<std::string_view> known(names.begin(), names.end());
+    for (const std::string& word : words) {
+        const std::string_view option = std::string_view(word).substr(0, word.find('='));
+        if (!option.starts_with("--") || std::find(known.begin(), known.end(), option) != known.end()) continue;
+        const std::string_view near = nearest(option, known);
+        if (!near.empty()) return fmt::format("unknown option {}; did you mean {}?", option, near);
+        return fmt::format("unknown option {}; known: {}", option, joined(known));
+    }
+    return error.what();
+}
+
+Exit run(const std::vector<std::string>& words) {
+    check_command(words);
+    CLI::App parser("elbo trains variational autoencoders data-parallel over MPI on CPU clusters.", "elbo");
+    parser.set_version_flag("--version", [] { return commands::version_text(); });
+    parser.footer("Start:    elbo convert sprites data/sprites.h5\n"
+                  "          elbo train configs/sprites.yaml\n"
+                  "All keys: elbo train --reference");
+    parser.require_subcommand(1);
+    parser.get_formatter()->column_width(help_column);
+    std::function<Exit()> chosen;
+    for (const Command& command : command_table) {
+        CLI::App* const own = parser.add_subcommand(std::string(command.name), command.meaning);
+        own->final_callback([&chosen, work = command.prepare(*own)] { chosen = work; });
+    }
+    try {
+        std::vector<std::string> reversed(words.rbegin(), words.rend());
+        parser.parse(std::move(reversed));
+    } catch (const CLI::Success& asked) {
+        if (comm::launched_rank() == 0) parser.exit(asked);
+        return Exit::done;
+    } catch (const CLI::ParseError& error) {
+        const auto chosen_commands = parser.get_subcommands();
+        if (chosen_commands.empty()) reject("{}; see elbo --help", error.what());
+        reject("{}; see elbo {} --help", complaint(*chosen_commands.front(), words, error), words.front());
+    }
+    return chosen();
+}
+
+/// For errors found before MPI knows the ranks: one message, not one a rank. mpirun ends all ranks as soon as one
+/// has failed, so the others give rank 0 the time to speak.
+Exit speak_of(const char* message, Exit status) {
+    if (comm::launched_rank() == 0)
+        fmt::print(stderr, "elbo: {}\n", message);
+    else
+        std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    return status;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    Exit status = Exit::failure;
+    try {
+        status = run({argv + 1, argv + argc});
+    } catch (const Error& error) {
+        status = speak_of(error.what(), error.status());
+    } catch (const std::exception& error) {
+        status = speak_of(error.what(), Exit::failure);
+    }
+    return static_cast<int>(status);
+}

@@ -1,0 +1,190 @@
+// Likelihoods, each one fused pass that gives log p(x | z) and its gradient: a class and a row of the table each.
+#include "model/likelihood.hpp"
+
+#include "model/posterior.hpp"
+
+#include <algorithm>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "model/likelihood.cpp"
+#include <hwy/foreach_target.h>
+
+#include "numerics/simd.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace elbo::model::HWY_NAMESPACE {
+namespace simd = elbo::simd::HWY_NAMESPACE;
+namespace hn = simd::hn;
+using simd::all;
+using simd::V;
+
+/// With logits l: log p = sum of x l - log(1 + e^l); the gradient of -log p is sigmoid(l) - x. One exponential e^-|l|
+/// serves both, and one logarithm a block of columns: log(1 + e^l) is max(l, 0) + log(1 + e^-|l|), and the factors
+/// 1 + e^-|l| of a block, each at most 2, are multiplied up before the logarithm is taken.
+void bernoulli(Matrix<const float> logits, Matrix<const float> x, float scale, std::span<double> reconstruction,
+               Matrix<float> diff) {
+    constexpr std::size_t factors = 64; // their product is at most 2^64
+    const bool wanted = diff.columns() != 0;
+    const std::size_t block = factors * simd::lanes();
+    for (std::size_t i = 0; i < x.rows(); ++i) {
+        simd::DoubleSum sum;
+        for (std::size_t begin = 0; begin < x.columns(); begin += block) {
+            const float* logit_row = logits.row(i).data() + begin;
+            const float* x_row = x.row(i).data() + begin;
+            float* diff_row = wanted ? diff.row(i).data() + begin : nullptr;
+            V terms = all(0), product = all(1);
+            simd::for_each_vector(std::min(block, x.columns() - begin), [&](auto at) HWY_ATTR {
+                const V l = at.load(logit_row), v = at.load(x_row);
+                const V e = simd::exp(hn::Neg(hn::Abs(l)));
+                const V factor = all(1) + at.within(e);
+                const auto negative = hn::Lt(l, all(0));
+                if (wanted) {
+                    const V sigmoid = hn::IfThenElse(negative, e, all(1)) / factor;
+                    at.store((sigmoid - v) * all(scale), diff_row);
+                }
+                terms = terms + hn::MulSub(v, l, hn::IfThenElseZero(hn::Not(negative), l));
+                product = product * factor;
+            });
+            sum.add(simd::Whole{0}, terms - simd::log(product));
+        }
+        reconstruction[i] = sum.total();
+    }
+}
+
+void bernoulli_mean(Matrix<float> logits) {
+    for (std::size_t i = 0; i < logits.rows(); ++i) {
+        float* row = logits.row(i).data();
+        simd::for_each_vector(logits.columns(), [&](auto at) HWY_ATTR { at.store(simd::sigmoid(at.load(row)), row); });
+    }
+}
+
+/// squares[i] = sum of (mean - x)^2; diff = factor (mean - x), where wanted.
+void squared_errors(Matrix<const float> mean, Matrix<const float> x, float factor, std::span<double> squares,
+                    Matrix<float> diff) {
+    const bool wanted = diff.columns() != 0;
+    for (std::size_t i = 0; i < x.rows(); ++i) {
+        const float* mean_row = mean.row(i).data();
+        const float* x_row = x.row(i).data();
+        float* diff_row = diff.data() + i * diff.stride();
+        squares[i] = simd::sum(x.columns(), [&](auto at) HWY_ATTR {
+            const V error = at.load(mean_row) - at.load(x_row);
+            if (wanted) at.store(error * all(factor), diff_row);
+            return V(error * error);
+        });
+    }
+}
+
+} // namespace elbo::model::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+namespace elbo::model {
+
+namespace {
+
+HWY_EXPORT(bernoulli);
+HWY_EXPORT(bernoulli_mean);
+HWY_EXPORT(squared_errors);
+
+/// Independent binary pixels, the decoder giving logits. Grey x in [0, 1] makes it a cross-entropy and no density.
+class Bernoulli final : public Likelihood {
+public:
+    std::size_t outputs_per_element() const override { return 1; }
+
+    void evaluate(std::span<const float>, Matrix<const float> outputs, Matrix<const float> x, float scale,
+                  std::span<double> reconstruction, Matrix<float> diff_outputs, std::span<float>) override {
+        HWY_DYNAMIC_DISPATCH(bernoulli)(outputs, x, scale, reconstruction, diff_outputs);
+    }
+
+    void mean(Matrix<float> outputs) const override { HWY_DYNAMIC_DISPATCH(bernoulli_mean)(outputs); }
+
+    std::pair<double, double> support() const override { return {0, 1}; }
+
+    /// Pixels that are never (or always) set would want an infinite bias.
+    float bias_for_mean(double mean) const override {
+        constexpr double least = 1e-4;
+        const double p = std::clamp(mean, least, 1 - least);
+        return static_cast<float>(std::log(p / (1 - p)));
+    }
+};
+
+/// N(x; outputs, variance): log p = -1/2 sum of (x - mean)^2 / variance + log variance + log 2 pi. The variance is
+/// fixed or learnt as one number for all elements.
+class Gaussian final : public Likelihood {
+public:
+    explicit Gaussian(double variance) : fixed_log_variance_(std::log(variance)) {}
+
+    /// Learnt, beginning at a variance of 0.1, a deviation of about a third of a picture's range: from 1 on, the
+    /// reconstruction would weigh little against the KL until the variance has come down.
+    explicit Gaussian(layers::ParameterTable& parameters) : learned_(true) {
+        offset_ = parameters.add("likelihood/log_variance", {1}, {layers::Initial::Kind::constant, std::log(0.1)});
+    }
+
+    std::size_t outputs_per_element() const override { return 1; }
+
+    void evaluate(std::span<const float> values, Matrix<const float> outputs, Matrix<const float> x, float scale,
+                  std::span<double> reconstruction, Matrix<float> diff_outputs, std::span<float> gradients) override {
+        const double log_variance = learned_ ? bounded_log_variance(values[offset_]) : fixed_log_variance_;
+        const double precision = std::exp(-log_variance);
+        HWY_DYNAMIC_DISPATCH(squared_errors)
+        (outputs, x, static_cast<float>(scale * precision), reconstruction, diff_outputs);
+        const auto dimensions = static_cast<double>(x.columns());
+        double diff_log_variance = 0;
+        for (double& row : reconstruction.first(x.rows())) {
+            const double squares = row * precision;
+            diff_log_variance += 0.5 * (dimensions - squares);
+            row = -0.5 * (squares + dimensions * (log_variance + std::log(2 * std::numbers::pi)));
+        }
+        if (learned_ && diff_outputs.columns() != 0) {
+            const double slope = 1 / std::max(1.0, std::abs(static_cast<double>(values[offset_])) - 9);
+            gradients[offset_] = static_cast<float>(scale * slope * diff_log_variance);
+        }
+    }
+
+    void mean(Matrix<float>) const override {}
+    std::pair<double, double> support() const override {
+        constexpr double infinity = std::numeric_limits<double>::infinity();
+        return {-infinity, infinity};
+    }
+    float bias_for_mean(double mean) const override { return static_cast<float>(mean); }
+
+private:
+    bool learned_ = false;
+    double fixed_log_variance_ = 0;
+    std::size_t offset_ = 0;
+};
+
+std::unique_ptr<Likelihood> make_bernoulli(const config::Settings&, layers::ParameterTable&) {
+    return std::make_unique<Bernoulli>();
+}
+
+std::unique_ptr<Likelihood> make_gaussian(const config::Settings& settings, layers::ParameterTable& parameters) {
+    if (settings.is_word("variance")) return std::make_unique<Gaussian>(parameters);
+    return std::make_unique<Gaussian>(settings.number("variance"));
+}
+
+} // namespace
+
+std::span<const LikelihoodKind> likelihood_kinds() {
+    static const LikelihoodKind kinds[] = {
+        {{"bernoulli", "binary pixels, the decoder gives logits"}, make_bernoulli},
+        {{"gaussian",
+          "real values, the decoder gives means",
+          {{.name = "variance",
+            .type = config::Type::number_or_word,
+            .fallback = "learned",
+            .meaning = "of every element around its mean; learned: one number",
+            .least = 0,
+            .words = {"learned"},
+            .exclusive = true}}},
+         make_gaussian},
+    };
+    return kinds;
+}
+
+} // namespace elbo::model
+#endif

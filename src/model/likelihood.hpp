@@ -1,0 +1,45 @@
+// Likelihoods p(x | z) of the decoder's output, by a table.
+#pragma once
+
+#include "config/config.hpp"
+#include "layers/parameters.hpp"
+#include "numerics/view.hpp"
+
+#include <memory>
+#include <span>
+#include <utility>
+
+namespace elbo::model {
+
+class Likelihood {
+public:
+    virtual ~Likelihood() = default;
+
+    /// Numbers the decoder gives for each element of x: 1 for both of today's.
+    virtual std::size_t outputs_per_element() const = 0;
+
+    /// reconstruction[i] = log p(x_i | outputs_i) in nats, summed over x's elements. Where diff_outputs has columns, it
+    /// gets scale * d(-sum_i reconstruction[i]) / d outputs, and gradients (the model's flat array) the same for the
+    /// likelihood's own parameters. outputs, x: [rows, dimensions]; diff_outputs may be outputs' own memory.
+    virtual void evaluate(std::span<const float> values, Matrix<const float> outputs, Matrix<const float> x,
+                          float scale, std::span<double> reconstruction, Matrix<float> diff_outputs,
+                          std::span<float> gradients) = 0;
+
+    /// E[x | outputs], in place.
+    virtual void mean(Matrix<float> outputs) const = 0;
+
+    /// Least and greatest value of x's elements that the likelihood takes: [0, 1] for bernoulli.
+    virtual std::pair<double, double> support() const = 0;
+
+    /// The decoder's output bias at which the mean of p(x | z) is the data's mean, a value each dimension.
+    virtual float bias_for_mean(double mean) const = 0;
+};
+
+struct LikelihoodKind {
+    config::Kind schema;
+    std::unique_ptr<Likelihood> (*make)(const config::Settings& settings, layers::ParameterTable& parameters);
+};
+
+std::span<const LikelihoodKind> likelihood_kinds();
+
+} // namespace elbo::model

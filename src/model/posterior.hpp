@@ -1,0 +1,24 @@
+// Diagonal Gaussian posterior q(z | x) against a standard normal prior (Kingma & Welling 2014, section 3 and appendix
+// B).
+#pragma once
+
+#include "numerics/view.hpp"
+
+#include <span>
+
+namespace elbo::model {
+
+/// The log variance that a head's raw output stands for: itself within [-10, 10], beyond it 10 + log(1 + |raw| - 10)
+/// with raw's sign (|raw| counting as 1e30 at most), so that no finite output overflows exp().
+float bounded_log_variance(float raw);
+
+/// Reparameterised sample and KL. heads: [rows, 2 * latent], the means, then the raw log variances; noise, z: [rows,
+/// latent]; kl: [rows], KL(q || N(0, I)) in nats.
+void sample_posterior(Matrix<const float> heads, Matrix<const float> noise, Matrix<float> z, std::span<double> kl);
+
+/// Gradient by heads of an objective: through z (diff_z: [rows, latent]) plus kl_scale * d(sum of kl) / d heads.
+/// diff_heads may be heads' own memory.
+void backpropagate_posterior(Matrix<const float> heads, Matrix<const float> noise, Matrix<const float> diff_z,
+                             float kl_scale, Matrix<float> diff_heads);
+
+} // namespace elbo::model

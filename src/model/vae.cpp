@@ -1,0 +1,248 @@
+// The variational autoencoder's passes. What they need lies in one workspace that is planned by the constructor.
+#include "model/vae.hpp"
+
+#include "base/error.hpp"
+#include "layers/dense.hpp"
+#include "model/posterior.hpp"
+#include "numerics/sums.hpp"
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+#include <vector>
+
+namespace elbo::model {
+
+using layers::Activation;
+using layers::Building;
+using layers::Dense;
+using layers::Initial;
+using layers::ParameterTable;
+using layers::Stack;
+
+Bound& Bound::operator+=(const Bound& other) {
+    reconstruction += other.reconstruction;
+    kl += other.kl;
+    samples += other.samples;
+    return *this;
+}
+
+namespace {
+
+std::size_t checked_elements(const Shape& sample_shape) {
+    const std::size_t count = elements(sample_shape);
+    if (count == 0) reject("samples of shape {} have no elements to learn from", describe(sample_shape));
+    return count;
+}
+
+std::unique_ptr<Likelihood> make_likelihood(const config::Settings& settings, ParameterTable& parameters) {
+    for (const LikelihoodKind& kind : likelihood_kinds()) {
+        if (kind.schema.name == settings.kind) {
+            parameters.align();
+            return kind.make(settings, parameters);
+        }
+    }
+    throw std::logic_error("no likelihood is called " + settings.kind);
+}
+
+/// Weights of a layer without activation, this much smaller than a signal's size would ask for.
+Initial small_weight(double factor, std::size_t inputs, std::size_t outputs) {
+    Initial initial = layers::activation_kind(Activation::identity).initial_weight(inputs, outputs);
+    initial.scale *= factor;
+    return initial;
+}
+
+/// The heads of the posterior: mean and raw log variance by one product. The variance begins near the prior's for every
+/// sample, however large the data's numbers are.
+Dense make_heads(std::size_t latent, const Building& building) {
+    const std::size_t inputs = elements(building.input);
+    const std::array parts = {
+        Dense::Part{"encoder/mean", latent, small_weight(1, inputs, latent), {}},
+        Dense::Part{"encoder/log_variance", latent, small_weight(0.1, inputs, latent), {}},
+    };
+    return {Activation::identity, parts, building};
+}
+
+/// The likelihood's parameters. They begin near the data's mean, which the bias gives: on MNIST that is worth 2 nats
+/// after the first epoch, and nothing after the twentieth.
+Dense make_output(std::size_t outputs, const Building& building) {
+    const Dense::Part part{"decoder/output", outputs, small_weight(0.3, elements(building.input), outputs), {}};
+    return {Activation::identity, std::span(&part, 1), building};
+}
+
+} // namespace
+
+struct Vae::Parts {
+    std::size_t latent, dimensions, max_rows;
+    ParameterTable parameters;
+    Workspace workspace;
+    Stack encoder;
+    Dense heads;
+    Stack decoder;
+    Dense output;
+    std::unique_ptr<Likelihood> likelihood;
+    std::size_t output_bias; ///< offset in the flat arrays
+    std::size_t heads_at, noise_at, z_at, diff_z_at, outputs_at;
+    std::vector<double> reconstruction, kl; ///< a value a row
+
+    Parts(const config::Model& settings, const Shape& sample_shape, std::size_t rows)
+        : latent(settings.latent),
+          dimensions(checked_elements(sample_shape)),
+          max_rows(rows),
+          encoder(settings.encoder, building("encoder", sample_shape)),
+          heads(make_heads(latent, building("encoder", encoder.output()))),
+          decoder(settings.decoder, building("decoder", {latent})),
+          output(make_output(dimensions, building("decoder", decoder.output()))),
+          output_bias(parameters.all().back().offset),
+          heads_at(workspace.plan(rows * 2 * latent)),
+          noise_at(workspace.plan(rows * latent)),
+          z_at(workspace.plan(rows * latent)),
+          diff_z_at(workspace.plan(rows * latent)),
+          outputs_at(workspace.plan(rows * dimensions)),
+          reconstruction(rows),
+          kl(rows) {
+        likelihood = make_likelihood(settings.likelihood, parameters);
+    }
+
+    Building building(const char* path, const Shape& input) { return {parameters, workspace, max_rows, path, input}; }
+
+    Matrix<float> piece(std::size_t offset, std::size_t rows, std::size_t columns) {
+        return {workspace.at(offset), rows, columns};
+    }
+
+    void require(Matrix<const float> x, std::size_t rows) const {
+        if (x.columns() != dimensions || rows > max_rows) {
+            throw std::logic_error("a batch of " + std::to_string(rows) + " rows of " + std::to_string(x.columns()) +
+                                   " for a model of " + std::to_string(max_rows) + " rows of " +
+                                   std::to_string(dimensions) + " at most");
+        }
+    }
+};
+
+Vae::Vae(const config::Model& settings, const Shape& sample_shape, std::size_t max_rows)
+    : parts_(std::make_unique<Parts>(settings, sample_shape, max_rows)) {}
+
+Vae::~Vae() = default;
+
+const ParameterTable& Vae::parameters() const { return parts_->parameters; }
+std::size_t Vae::latent() const { return parts_->latent; }
+std::size_t Vae::dimensions() const { return parts_->dimensions; }
+
+std::size_t Vae::workspace_bytes() const {
+    return parts_->workspace.planned_bytes() + 2 * parts_->max_rows * sizeof(double);
+}
+
+double Vae::flops_per_sample() const {
+    const Parts& p = *parts_;
+    const double forward = p.encoder.flops_per_sample() + p.heads.flops_per_sample() + p.decoder.flops_per_sample() +
+                           p.output.flops_per_sample();
+    const double first = p.encoder.empty() ? p.heads.flops_per_sample() : p.encoder.first_layer_flops();
+    return 3 * forward - first;
+}
+
+std::pair<double, double> Vae::support() const { return parts_->likelihood->support(); }
+
+void Vae::allocate() { parts_->workspace.allocate(); }
+
+void Vae::initialise(std::uint32_t seed, std::span<const double> data_mean, std::span<float> values) const {
+    const Parts& p = *parts_;
+    if (data_mean.size() != p.dimensions) throw std::logic_error("initialise: not a mean for each dimension");
+    p.parameters.initialise(seed, values);
+    const std::span<float> bias = values.subspan(p.output_bias, p.dimensions);
+    std::ranges::transform(data_mean, bias.begin(), [&](double mean) { return p.likelihood->bias_for_mean(mean); });
+}
+
+namespace {
+
+/// What a forward pass leaves behind for the backward pass.
+struct Forward {
+    Matrix<const float> hidden; ///< the encoder's output
+    Matrix<float> heads, noise, z;
+    Matrix<const float> decoded; ///< the decoder's last hidden layer
+    Matrix<float> outputs;
+};
+
+template <class Parts>
+Forward forward(Parts& p, std::span<const float> values, const Batch& batch, const Stream& noise) {
+    const std::size_t rows = batch.samples.size();
+    p.require(batch.x, rows);
+    Forward f;
+    f.hidden = p.encoder.forward(values, batch.x.first_rows(rows));
+    f.heads = p.piece(p.heads_at, rows, 2 * p.latent);
+    p.heads.forward(values, f.hidden, f.heads);
+    f.noise = p.piece(p.noise_at, rows, p.latent);
+    fill_normal_rows(noise, batch.samples, 0, f.noise);
+    f.z = p.piece(p.z_at, rows, p.latent);
+    sample_posterior(f.heads, f.noise, f.z, p.kl);
+    f.decoded = p.decoder.forward(values, f.z);
+    f.outputs = p.piece(p.outputs_at, rows, p.dimensions);
+    p.output.forward(values, f.decoded, f.outputs);
+    return f;
+}
+
+template <class Parts>
+Bound bound(const Parts& p, std::size_t rows) {
+    return {tree_sum(std::span(p.reconstruction).first(rows)), tree_sum(std::span(p.kl).first(rows)), rows};
+}
+
+} // namespace
+
+Bound Vae::gradient(std::span<const float> values, const Batch& batch, const Stream& noise, double beta, double scale,
+                    std::span<float> gradients) {
+    Parts& p = *parts_;
+    const std::size_t rows = batch.samples.size();
+    if (rows == 0) {
+        std::ranges::fill(gradients, 0.0f);
+        return {};
+    }
+    p.parameters.clear_gaps(gradients);
+    const Forward f = forward(p, values, batch, noise);
+    const Matrix<const float> x = batch.x.first_rows(rows);
+
+    // From here on, gradients take the place of what they are the gradients of.
+    const Matrix<float> diff_outputs = f.outputs;
+    p.likelihood->evaluate(values, f.outputs, x, static_cast<float>(scale), p.reconstruction, diff_outputs, gradients);
+    p.output.backward(values, f.decoded, f.outputs, diff_outputs, p.decoder.diff_output(), gradients);
+    const Matrix<float> diff_z = p.piece(p.diff_z_at, rows, p.latent);
+    p.decoder.backward(values, diff_z, gradients);
+
+    const Matrix<float> diff_heads = f.heads;
+    backpropagate_posterior(f.heads, f.noise, diff_z, static_cast<float>(scale * beta), diff_heads);
+    const Matrix<float> diff_hidden = p.encoder.empty() ? Matrix<float>() : p.encoder.diff_output();
+    p.heads.backward(values, f.hidden, f.heads, diff_heads, diff_hidden, gradients);
+    p.encoder.backward(values, {}, gradients);
+    return bound(p, rows);
+}
+
+Bound Vae::evaluate(std::span<const float> values, const Batch& batch, const Stream& noise) {
+    Parts& p = *parts_;
+    const std::size_t rows = batch.samples.size();
+    if (rows == 0) return {};
+    const Forward f = forward(p, values, batch, noise);
+    p.likelihood->evaluate(values, f.outputs, batch.x.first_rows(rows), 1, p.reconstruction, {}, {});
+    return bound(p, rows);
+}
+
+void Vae::reconstruct(std::span<const float> values, Matrix<const float> x, Matrix<float> out) {
+    Parts& p = *parts_;
+    for (std::size_t begin = 0; begin < x.rows(); begin += p.max_rows) {
+        const std::size_t rows = std::min(p.max_rows, x.rows() - begin);
+        const Matrix<const float> some_x = x.some_rows(begin, rows);
+        p.require(some_x, rows);
+        const Matrix<float> heads = p.piece(p.heads_at, rows, 2 * p.latent);
+        p.heads.forward(values, p.encoder.forward(values, some_x), heads);
+        decode(values, heads.some_columns(0, p.latent), out.some_rows(begin, rows));
+    }
+}
+
+void Vae::decode(std::span<const float> values, Matrix<const float> z, Matrix<float> out) {
+    Parts& p = *parts_;
+    for (std::size_t begin = 0; begin < z.rows(); begin += p.max_rows) {
+        const std::size_t rows = std::min(p.max_rows, z.rows() - begin);
+        const Matrix<float> some_out = out.some_rows(begin, rows);
+        p.output.forward(values, p.decoder.forward(values, z.some_rows(begin, rows)), some_out);
+        p.likelihood->mean(some_out);
+    }
+}
+
+} // namespace elbo::model

@@ -1,0 +1,73 @@
+// The variational autoencoder: encoder, posterior, decoder, likelihood, and the gradient of its bound
+// (Kingma & Welling 2014, "Auto-encoding variational Bayes"; beta: Higgins et al. 2017).
+#pragma once
+
+#include "config/config.hpp"
+#include "layers/layer.hpp"
+#include "model/likelihood.hpp"
+#include "numerics/memory.hpp"
+#include "numerics/random.hpp"
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+
+namespace elbo::model {
+
+/// Sums over samples, in nats; elbo = reconstruction - kl.
+struct Bound {
+    double reconstruction = 0, kl = 0;
+    std::uint64_t samples = 0;
+    double elbo() const { return reconstruction - kl; }
+    Bound& operator+=(const Bound& other);
+};
+
+/// Some rows of a global batch: x is [rows, dimensions] floats as the model sees them; sample numbers address the
+/// noise.
+struct Batch {
+    Matrix<const float> x;
+    std::span<const std::uint64_t> samples;
+};
+
+class Vae {
+public:
+    /// sample_shape: one sample of the dataset. Plans the workspace for up to max_rows rows; throws InputError where
+    /// layers' shapes do not fit, naming the configuration's line.
+    Vae(const config::Model& settings, const Shape& sample_shape, std::size_t max_rows);
+    ~Vae();
+
+    const layers::ParameterTable& parameters() const;
+    std::size_t latent() const;
+    std::size_t dimensions() const; ///< of a sample
+    std::size_t workspace_bytes() const;
+    /// Of a training step's products, a sample: forward, and backward without the first layer's input gradient.
+    double flops_per_sample() const;
+
+    /// The likelihood's: least and greatest value of x's elements.
+    std::pair<double, double> support() const;
+
+    /// Takes the workspace. Before the first pass.
+    void allocate();
+
+    /// Initial values, with the output bias from the data's mean (a value each dimension).
+    void initialise(std::uint32_t seed, std::span<const double> data_mean, std::span<float> values) const;
+
+    /// Forward and backward of one shard: overwrites gradients with scale * d(-sum over rows of (reconstruction - beta
+    /// * kl)) / d values. No rows: gradients become zero.
+    Bound gradient(std::span<const float> values, const Batch& batch, const Stream& noise, double beta, double scale,
+                   std::span<float> gradients);
+
+    /// The bound alone, of any number of rows up to max_rows.
+    Bound evaluate(std::span<const float> values, const Batch& batch, const Stream& noise);
+
+    /// E[x | z = posterior mean of x_i] and E[x | z], [rows, dimensions].
+    void reconstruct(std::span<const float> values, Matrix<const float> x, Matrix<float> out);
+    void decode(std::span<const float> values, Matrix<const float> z, Matrix<float> out);
+
+private:
+    struct Parts;
+    std::unique_ptr<Parts> parts_;
+};
+
+} // namespace elbo::model

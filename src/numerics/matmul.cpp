@@ -1,0 +1,255 @@
+// Products by oneDNN's matmul primitive on row-major buffers, transposes and row distances expressed as strides. oneDNN
+// 2 and 3 differ in how a primitive is described; all of that is in describe_primitive().
+#include "numerics/matmul.hpp"
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "numerics/memory.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstring>
+#include <dlfcn.h>
+#include <oneapi/dnnl/dnnl.hpp>
+#include <utility>
+#include <vector>
+
+namespace elbo {
+namespace {
+
+using Memory = dnnl::memory;
+
+/// Threads that set_matmul_threads() asked for; 0: OpenMP's own number. OpenMP keeps the number for each thread that
+/// starts teams, so each one that runs products takes it over.
+std::atomic<int> wanted_threads = 0;
+thread_local int threads_here = 0;
+
+const dnnl::engine& cpu() {
+    static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+    return engine;
+}
+
+/// The OpenMP runtime is the one that oneDNN brought along, whichever compiler elbo is built with.
+void take_over_threads() {
+    const int wanted = wanted_threads.load(std::memory_order_relaxed);
+    if (wanted == threads_here) return;
+    using SetThreads = void (*)(int);
+    const auto set = reinterpret_cast<SetThreads>(dlsym(RTLD_DEFAULT, "omp_set_num_threads"));
+    if (set != nullptr) set(wanted);
+    threads_here = wanted;
+}
+
+/// What a primitive is made for.
+struct Layout {
+    std::size_t m, n, k, a_stride, b_stride, c_stride;
+    int threads;
+    bool operator==(const Layout&) const = default;
+};
+
+/// A primitive with everything that a call needs.
+struct Prepared {
+    Layout layout;
+    dnnl::matmul primitive;
+    Memory a, b, c, bias, scratch;
+    AlignedFloats scratchpad;
+    std::array<dnnl_exec_arg_t, 5> arguments;
+    int argument_count;
+};
+
+Memory::desc plain(std::size_t rows, std::size_t columns, std::size_t row_stride, std::size_t column_stride) {
+    const auto extent = [](std::size_t n) { return static_cast<Memory::dim>(n); };
+    return {{extent(rows), extent(columns)},
+            Memory::data_type::f32,
+            Memory::dims{extent(row_stride), extent(column_stride)}};
+}
+
+/// A matrix [rows, columns] of a product that stands as it is or transposed.
+Memory::desc operand(std::size_t rows, std::size_t columns, std::size_t stride, bool transposed) {
+    return transposed ? plain(rows, columns, 1, stride) : plain(rows, columns, stride, 1);
+}
+
+dnnl::matmul::primitive_desc describe_primitive(const Layout& layout, Transpose transpose, bool with_bias) {
+    const Memory::desc a = operand(layout.m, layout.k, layout.a_stride, transpose == Transpose::a);
+    const Memory::desc b = operand(layout.k, layout.n, layout.b_stride, transpose == Transpose::b);
+    const Memory::desc c = operand(layout.m, layout.n, layout.c_stride, false);
+    const Memory::desc bias = plain(1, layout.n, layout.n, 1);
+    dnnl::primitive_attr attributes;
+    attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+#if DNNL_VERSION_MAJOR >= 3
+    return with_bias ? dnnl::matmul::primitive_desc(cpu(), a, b, bias, c, attributes)
+                     : dnnl::matmul::primitive_desc(cpu(), a, b, c, attributes);
+#else
+    const auto product = with_bias ? dnnl::matmul::desc(a, b, bias, c) : dnnl::matmul::desc(a, b, c);
+    return {product, attributes, cpu()};
+#endif
+}
+
+std::string describe_operands(Matrix<const float> a, Matrix<const float> b, Matrix<const float> c,
+                              Transpose transpose) {
+    const auto operand_text = [](const char* name, Matrix<const float> matrix, bool transposed) {
+        return fmt::format("{} {} x {} (stride {}){}", name, matrix.rows(), matrix.columns(), matrix.stride(),
+                           transposed ? " transposed" : "");
+    };
+    return fmt::format("{}, {}, {}", operand_text("a", a, transpose == Transpose::a),
+                       operand_text("b", b, transpose == Transpose::b), operand_text("c", c, false));
+}
+
+/// c = bias in every row, or 0: what a product over nothing is.
+void fill_rows(Matrix<float> c, std::span<const float> bias) {
+    for (std::size_t i = 0; i < c.rows(); ++i) {
+        if (bias.empty())
+            std::fill_n(c.row(i).data(), c.columns(), 0.0f);
+        else
+            std::copy(bias.begin(), bias.end(), c.row(i).begin());
+    }
+}
+
+} // namespace
+
+struct Product::Cache {
+    Cache(Transpose of, bool bias) : transpose(of), with_bias(bias) {}
+
+    const Transpose transpose;
+    const bool with_bias;
+    dnnl::engine engine = cpu(); ///< kept as long as the primitives made on it
+    dnnl::stream stream{engine};
+    std::vector<std::unique_ptr<Prepared>> primitives; ///< few: a full and a last batch, training and validation
+
+    Layout layout_of(Matrix<const float> a, Matrix<const float> b, Matrix<const float> c) const;
+    Prepared& find(const Layout& layout);
+    std::unique_ptr<Prepared> make(const Layout& layout) const;
+};
+
+/// Throws where the operands do not fit.
+Layout Product::Cache::layout_of(Matrix<const float> a, Matrix<const float> b, Matrix<const float> c) const {
+    const auto extents = [](Matrix<const float> m, bool transposed) {
+        return transposed ? std::pair(m.columns(), m.rows()) : std::pair(m.rows(), m.columns());
+    };
+    const auto [m, k] = extents(a, transpose == Transpose::a);
+    const auto [b_k, n] = extents(b, transpose == Transpose::b);
+    const auto overlapping = [](Matrix<const float> matrix) { return matrix.stride() < matrix.columns(); };
+    if (k != b_k || c.rows() != m || c.columns() != n || overlapping(a) || overlapping(b) || overlapping(c))
+        fail("these do not fit into a product c = a b: {}", describe_operands(a, b, c, transpose));
+    return {m, n, k, a.stride(), b.stride(), c.stride(), wanted_threads.load(std::memory_order_relaxed)};
+}
+
+Prepared& Product::Cache::find(const Layout& layout) {
+    for (const auto& prepared : primitives)
+        if (prepared->layout == layout) return *prepared;
+    primitives.push_back(make(layout));
+    return *primitives.back();
+}
+
+std::unique_ptr<Prepared> Product::Cache::make(const Layout& layout) const {
+    const auto description = describe_primitive(layout, transpose, with_bias);
+    const std::string implementation = description.impl_info_str();
+    if (implementation.find("ref") != std::string::npos)
+        fail("oneDNN has only its slow reference kernel ({}) for this product", implementation);
+
+    auto made = std::make_unique<Prepared>();
+    const auto memory = [&](const Memory::desc& shape) { return Memory(shape, engine, DNNL_MEMORY_NONE); };
+    made->layout = layout;
+    made->primitive = dnnl::matmul(description);
+    made->a = memory(description.src_desc());
+    made->b = memory(description.weights_desc());
+    made->c = memory(description.dst_desc());
+    made->scratchpad = AlignedFloats((description.scratchpad_desc().get_size() + sizeof(float) - 1) / sizeof(float));
+    made->scratch = Memory(description.scratchpad_desc(), engine, made->scratchpad.span().data());
+    made->arguments = {{{DNNL_ARG_SRC, made->a.get()},
+                        {DNNL_ARG_WEIGHTS, made->b.get()},
+                        {DNNL_ARG_DST, made->c.get()},
+                        {DNNL_ARG_SCRATCHPAD, made->scratch.get()},
+                        {}}};
+    made->argument_count = 4;
+    if (with_bias) {
+        made->bias = memory(description.bias_desc());
+        made->arguments[4] = {DNNL_ARG_BIAS, made->bias.get()};
+        made->argument_count = 5;
+    }
+    return made;
+}
+
+Product::Product(Transpose transpose, bool with_bias) : cache_(std::make_unique<Cache>(transpose, with_bias)) {}
+Product::Product(Product&&) noexcept = default;
+Product& Product::operator=(Product&&) noexcept = default;
+Product::~Product() = default;
+
+void Product::prepare(Matrix<const float> a, Matrix<const float> b, Matrix<float> c) {
+    take_over_threads();
+    const Layout layout = cache_->layout_of(a, b, c);
+    if (layout.m == 0 || layout.n == 0 || layout.k == 0) return;
+    try {
+        cache_->find(layout);
+    } catch (const std::exception& error) {
+        fail("{}: {}", describe_operands(a, b, c, cache_->transpose), error.what());
+    }
+}
+
+void Product::operator()(Matrix<const float> a, Matrix<const float> b, Matrix<float> c, std::span<const float> bias) {
+    take_over_threads();
+    const Layout layout = cache_->layout_of(a, b, c);
+    if (bias.size() != (cache_->with_bias ? layout.n : 0))
+        fail("a bias of {} values does not fit the product {}", bias.size(),
+             describe_operands(a, b, c, cache_->transpose));
+    if (layout.m == 0 || layout.n == 0) return;
+    if (layout.k == 0) return fill_rows(c, bias);
+    try {
+        Prepared& prepared = cache_->find(layout);
+        // oneDNN takes what it only reads as void* too.
+        prepared.a.set_data_handle(const_cast<float*>(a.data()));
+        prepared.b.set_data_handle(const_cast<float*>(b.data()));
+        prepared.c.set_data_handle(c.data());
+        if (cache_->with_bias) prepared.bias.set_data_handle(const_cast<float*>(bias.data()));
+        // The C call: dnnl::primitive::execute() would build a map and a vector each time.
+        dnnl::error::wrap_c_api(dnnl_primitive_execute(prepared.primitive.get(), cache_->stream.get(),
+                                                       prepared.argument_count, prepared.arguments.data()),
+                                "could not execute a matmul primitive");
+    } catch (const std::exception& error) {
+        fail("{}: {}", describe_operands(a, b, c, cache_->transpose), error.what());
+    }
+}
+
+std::string matmul_library_version() {
+    const dnnl_version_t* version = dnnl_version();
+    return fmt::format("oneDNN {}.{}.{}", version->major, version->minor, version->patch);
+}
+
+std::string matmul_instruction_set() {
+    using Isa = dnnl::cpu_isa;
+    switch (dnnl::get_effective_cpu_isa()) {
+    case Isa::sse41:
+        return "SSE4.1";
+    case Isa::avx:
+        return "AVX";
+    case Isa::avx2:
+        return "AVX2";
+    case Isa::avx2_vnni:
+        return "AVX2 with VNNI";
+    case Isa::avx512_core:
+        return "AVX-512";
+    case Isa::avx512_core_vnni:
+        return "AVX-512 with VNNI";
+    case Isa::avx512_core_bf16:
+        return "AVX-512 with bf16";
+    case Isa::avx512_core_amx:
+        return "AVX-512 with bf16 and AMX";
+#if DNNL_VERSION_MAJOR >= 3
+    case Isa::avx512_core_fp16:
+        return "AVX-512 with bf16 and fp16";
+#endif
+    default:
+        return "oneDNN's choice for this CPU";
+    }
+}
+
+void set_matmul_threads(int threads) {
+    if (threads < 1) fail("products on {} threads: at least 1 is needed", threads);
+    if (threads > 1 && dlsym(RTLD_DEFAULT, "omp_set_num_threads") == nullptr)
+        fail("this oneDNN runs without OpenMP, so products cannot be spread over {} threads: use 1 thread a rank",
+             threads);
+    wanted_threads = threads;
+    take_over_threads();
+}
+
+} // namespace elbo

@@ -1,0 +1,44 @@
+// Matrix products on plain row-major memory by oneDNN. The only part of elbo, with its .cpp, that knows oneDNN's API.
+#pragma once
+
+#include "numerics/view.hpp"
+
+#include <memory>
+#include <span>
+#include <string>
+
+namespace elbo {
+
+/// Which operand of a product stands transposed in memory.
+enum class Transpose { none, a, b };
+
+/// c[m, n] = a[m, k] b[k, n] (+ bias[n] to every row), where a operand said to be transposed is given as it stands in
+/// memory (a: [k, m], or b: [n, k]). A product is made for one layout; its primitives, one for every m (or, where a is
+/// transposed, every k) that occurs, are made on first use or by prepare(), and kept.
+class Product {
+public:
+    explicit Product(Transpose transpose, bool with_bias = false);
+    Product(Product&&) noexcept;
+    Product& operator=(Product&&) noexcept;
+    ~Product();
+
+    /// Makes the primitive for these operands ahead of the first step.
+    void prepare(Matrix<const float> a, Matrix<const float> b, Matrix<float> c);
+
+    /// Throws Error naming the shapes where they do not fit each other. bias: n values, exactly where made with_bias.
+    /// An empty product (m = 0, or k = 0 with c set to zero) is allowed.
+    void operator()(Matrix<const float> a, Matrix<const float> b, Matrix<float> c, std::span<const float> bias = {});
+
+private:
+    struct Cache;
+    std::unique_ptr<Cache> cache_;
+};
+
+/// "oneDNN 2.6.3"; the instruction set that its kernels use on this CPU, "AVX-512 with bf16".
+std::string matmul_library_version();
+std::string matmul_instruction_set();
+
+/// Threads used by products of this process from now on.
+void set_matmul_threads(int threads);
+
+} // namespace elbo

@@ -1,0 +1,260 @@
+// Optimisers, each one loop over a range of the flat arrays: SGD with momentum (Sutskever et al. 2013), Adam (Kingma &
+// Ba 2015, algorithm 1) and AdamW (Loshchilov & Hutter 2019), in the forms that PyTorch has.
+#include "optimizers/optimizer.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "optimizers/optimizer.cpp"
+#include <hwy/foreach_target.h>
+
+#include "numerics/simd.hpp"
+
+#ifndef ELBO_OPTIMIZERS_STEPS
+#define ELBO_OPTIMIZERS_STEPS
+namespace elbo::optimizers {
+
+/// What SGD's loop needs of a step: b = momentum b + d, p -= rate b, where d is the scaled gradient + weight_decay p.
+struct SgdStep {
+    float rate, gradient_scale, momentum, weight_decay;
+    bool nesterov;
+};
+
+/// What Adam's loop needs of a step: rest = 1 - beta; keep = 1 - rate * weight decay; rate and variance_scale carry the
+/// corrections of the two means' bias, rate / (1 - beta1^t) and 1 / sqrt(1 - beta2^t).
+struct AdamStep {
+    float rate, gradient_scale, beta1, rest1, beta2, rest2, variance_scale, epsilon, keep;
+};
+
+} // namespace elbo::optimizers
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace elbo::optimizers::HWY_NAMESPACE {
+namespace simd = elbo::simd::HWY_NAMESPACE;
+namespace hn = simd::hn;
+using simd::all;
+using simd::V;
+
+void sgd(const SgdStep& step, std::size_t count, float* values, const float* gradients, float* buffer) {
+    const V scale = all(step.gradient_scale), decay = all(step.weight_decay), momentum = all(step.momentum);
+    const V rate = all(step.rate);
+    simd::for_each_vector(count, [&](auto at) HWY_ATTR {
+        const V p = at.load(values);
+        const V d = hn::MulAdd(p, decay, at.load(gradients) * scale);
+        V direction = d;
+        if (step.momentum != 0) {
+            const V b = hn::MulAdd(momentum, at.load(buffer), d);
+            at.store(b, buffer);
+            direction = step.nesterov ? hn::MulAdd(momentum, b, d) : b;
+        }
+        at.store(hn::NegMulAdd(rate, direction, p), values);
+    });
+}
+
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+// A division and a square root of 16 floats take as long as 60 multiplications; approximations of 14 bits and a Newton
+// step are within 3 units in the last place at a quarter of that.
+
+/// Square root of v >= 0; what is below the normal numbers becomes smaller.
+HWY_INLINE V root(V v) {
+    const V inverse = hn::ApproximateReciprocalSqrt(hn::Max(all(std::numeric_limits<float>::min()), v));
+    const V estimate = v * inverse;
+    const V error = hn::NegMulAdd(estimate, inverse, all(1));
+    return hn::MulAdd(estimate * all(0.5f), error, estimate);
+}
+
+/// a / b, b > 0 and normal.
+HWY_INLINE V ratio(V a, V b) {
+    const V inverse = hn::ApproximateReciprocal(b);
+    const V better = hn::MulAdd(inverse, hn::NegMulAdd(inverse, b, all(1)), inverse);
+    return a * better;
+}
+#else
+HWY_INLINE V root(V v) { return hn::Sqrt(v); }
+HWY_INLINE V ratio(V a, V b) { return a / b; }
+#endif
+
+void adam(const AdamStep& step, std::size_t count, float* values, const float* gradients, float* mean,
+          float* variance) {
+    const V rate = all(step.rate), scale = all(step.gradient_scale), keep = all(step.keep);
+    const V beta1 = all(step.beta1), rest1 = all(step.rest1), beta2 = all(step.beta2), rest2 = all(step.rest2);
+    const V variance_scale = all(step.variance_scale), epsilon = all(step.epsilon);
+    simd::for_each_vector(count, [&](auto at) HWY_ATTR {
+        const V p = at.load(values), g = at.load(gradients) * scale;
+        const V m = hn::MulAdd(beta1, at.load(mean), rest1 * g);
+        const V v = hn::MulAdd(beta2, at.load(variance), rest2 * (g * g));
+        const V deviation = hn::MulAdd(root(v), variance_scale, epsilon);
+        at.store(m, mean);
+        at.store(v, variance);
+        at.store(hn::NegMulAdd(rate, ratio(m, deviation), p * keep), values);
+    });
+}
+
+} // namespace elbo::optimizers::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+#include <cmath>
+#include <stdexcept>
+
+namespace elbo::optimizers {
+
+namespace {
+
+HWY_EXPORT(sgd);
+HWY_EXPORT(adam);
+
+/// State arrays of a slice, and the arithmetic of indices that every optimiser shares.
+class SliceOptimizer : public Optimizer {
+public:
+    SliceOptimizer(std::span<const std::string_view> names, std::size_t first, std::size_t count)
+        : names_(names), first_(first), count_(count) {
+        for (std::size_t i = 0; i < names.size(); ++i) states_.emplace_back(count);
+    }
+    std::span<const std::string_view> state_names() const override { return names_; }
+    std::span<float> state(std::size_t index) override { return states_.at(index).span(); }
+
+protected:
+    /// state(index) at the flat arrays' element `begin`.
+    float* state_at(std::size_t index, std::size_t begin) { return states_[index].span().data() + (begin - first_); }
+    void require_own(std::size_t begin, std::size_t end, std::size_t values, std::size_t gradients) const {
+        if (begin < first_ || end < begin || end > first_ + count_ || end > values || end > gradients) {
+            throw std::logic_error("an update outside of the optimiser's slice");
+        }
+    }
+
+private:
+    std::span<const std::string_view> names_;
+    std::size_t first_, count_;
+    std::vector<AlignedFloats> states_;
+};
+
+constexpr std::string_view sgd_states[] = {"momentum"};
+constexpr std::string_view adam_states[] = {"mean", "variance"};
+
+class Sgd final : public SliceOptimizer {
+public:
+    Sgd(const config::Settings& settings, std::size_t first, std::size_t count)
+        : SliceOptimizer(sgd_states, first, count),
+          momentum_(static_cast<float>(settings.number("momentum"))),
+          weight_decay_(static_cast<float>(settings.number("weight_decay"))),
+          nesterov_(settings.flag("nesterov")) {}
+
+    void update(std::size_t begin, std::size_t end, std::span<float> values, std::span<const float> gradients,
+                const Update& update) override {
+        require_own(begin, end, values.size(), gradients.size());
+        const SgdStep step{static_cast<float>(update.rate), update.gradient_scale, momentum_, weight_decay_, nesterov_};
+        HWY_DYNAMIC_DISPATCH(sgd)
+        (step, end - begin, values.data() + begin, gradients.data() + begin, state_at(0, begin));
+    }
+
+private:
+    float momentum_, weight_decay_;
+    bool nesterov_;
+};
+
+class Adam final : public SliceOptimizer {
+public:
+    Adam(const config::Settings& settings, double weight_decay, std::size_t first, std::size_t count)
+        : SliceOptimizer(adam_states, first, count),
+          beta1_(settings.number("beta1")),
+          beta2_(settings.number("beta2")),
+          epsilon_(settings.number("epsilon")),
+          weight_decay_(weight_decay) {}
+
+    void update(std::size_t begin, std::size_t end, std::span<float> values, std::span<const float> gradients,
+                const Update& update) override {
+        require_own(begin, end, values.size(), gradients.size());
+        const auto t = static_cast<double>(update.step);
+        const AdamStep step{.rate = static_cast<float>(update.rate / (1 - std::pow(beta1_, t))),
+                            .gradient_scale = update.gradient_scale,
+                            .beta1 = static_cast<float>(beta1_),
+                            .rest1 = static_cast<float>(1 - beta1_),
+                            .beta2 = static_cast<float>(beta2_),
+                            .rest2 = static_cast<float>(1 - beta2_),
+                            .variance_scale = static_cast<float>(1 / std::sqrt(1 - std::pow(beta2_, t))),
+                            .epsilon = static_cast<float>(epsilon_),
+                            .keep = static_cast<float>(1 - update.rate * weight_decay_)};
+        HWY_DYNAMIC_DISPATCH(adam)
+        (step, end - begin, values.data() + begin, gradients.data() + begin, state_at(0, begin), state_at(1, begin));
+    }
+
+private:
+    double beta1_, beta2_, epsilon_, weight_decay_;
+};
+
+std::unique_ptr<Optimizer> make_sgd(const config::Settings& settings, std::size_t first, std::size_t count) {
+    return std::make_unique<Sgd>(settings, first, count);
+}
+
+std::unique_ptr<Optimizer> make_adam(const config::Settings& settings, std::size_t first, std::size_t count) {
+    return std::make_unique<Adam>(settings, 0.0, first, count);
+}
+
+std::unique_ptr<Optimizer> make_adamw(const config::Settings& settings, std::size_t first, std::size_t count) {
+    return std::make_unique<Adam>(settings, settings.number("weight_decay"), first, count);
+}
+
+using config::Effect;
+using config::Key;
+using config::Type;
+
+/// How much of a running mean stays at each step.
+Key decay_of_mean(std::string_view name, std::string_view fallback, std::string_view meaning) {
+    return {.name = name,
+            .type = Type::number,
+            .fallback = fallback,
+            .meaning = meaning,
+            .effect = Effect::trajectory,
+            .least = 0,
+            .most = 1,
+            .exclusive = true};
+}
+
+std::vector<Key> adam_keys() {
+    return {decay_of_mean("beta1", "0.9", "of the gradient's running mean"),
+            decay_of_mean("beta2", "0.999", "of the squared gradient's running mean"),
+            {.name = "epsilon",
+             .type = Type::number,
+             .fallback = "1e-8",
+             .meaning = "added to the root of the variance",
+             .effect = Effect::trajectory,
+             .least = 0,
+             .exclusive = true}};
+}
+
+std::vector<Key> adamw_keys() {
+    std::vector<Key> keys = adam_keys();
+    keys.push_back(
+        {"weight_decay", Type::number, "0.01", "of every value, times the rate, a step", Effect::trajectory, 0});
+    return keys;
+}
+
+std::vector<Key> sgd_keys() {
+    return {{"momentum", Type::number, "0", "part of the running sum of gradients that stays; 0: none",
+             Effect::trajectory, 0, 1},
+            {"nesterov", Type::flag, "false", "look ahead along the momentum", Effect::trajectory},
+            {"weight_decay", Type::number, "0", "times the values, added to the gradients", Effect::trajectory, 0}};
+}
+
+} // namespace
+
+std::span<const OptimizerKind> optimizer_kinds() {
+    static const OptimizerKind kinds[] = {
+        {{"sgd", "stochastic gradient descent", sgd_keys()}, std::size(sgd_states), make_sgd},
+        {{"adam", "Kingma & Ba 2015", adam_keys()}, std::size(adam_states), make_adam},
+        {{"adamw", "Adam with decoupled weight decay, Loshchilov & Hutter 2019", adamw_keys()},
+         std::size(adam_states),
+         make_adamw},
+    };
+    return kinds;
+}
+
+const OptimizerKind& optimizer_kind(std::string_view name) {
+    for (const OptimizerKind& kind : optimizer_kinds()) {
+        if (kind.schema.name == name) return kind;
+    }
+    throw std::logic_error("no optimiser is called " + std::string(name));
+}
+
+} // namespace elbo::optimizers
+#endif

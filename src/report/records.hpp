@@ -1,0 +1,42 @@
+// The lines of metrics.jsonl and events.jsonl, and status.json: one JSON object each.
+#pragma once
+
+#include "base/error.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace elbo::report {
+
+/// One line of metrics.jsonl. ELBO and its terms are means in nats a sample; elbo = reconstruction - kl.
+struct Metrics {
+    std::string_view kind; ///< "train" or "validation"
+    std::string_view over; ///< what a train line is the mean of: "steps" since the last such line, or the "epoch"
+    std::uint64_t epoch = 0, step = 0, samples = 0;
+    double reconstruction = 0, kl = 0;
+    std::optional<double> rate, kl_weight; ///< train lines alone
+    double seconds = 0;                    ///< of training since the run began
+    double samples_per_second = 0;
+    double elbo() const { return reconstruction - kl; }
+};
+
+std::string metrics_line(const Metrics& metrics);
+
+using Value = std::variant<std::int64_t, double, std::string, bool>;
+using Fields = std::vector<std::pair<std::string, Value>>;
+
+/// One line of events.jsonl: {"time": now in UTC, "event": ..., fields}.
+std::string event_line(std::string_view event, const Fields& fields);
+
+/// status.json: what has become of a run. exit is null while it is running.
+std::string status_text(std::string_view state, std::optional<Exit> exit, const Fields& fields);
+
+/// Now in UTC, "2026-11-20T09:41:07Z".
+std::string utc_now();
+
+} // namespace elbo::report

@@ -1,0 +1,74 @@
+#include "report/terminal.hpp"
+
+#include "base/text.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdio>
+
+namespace elbo::report {
+
+Terminal::Terminal(bool speaks, Verbosity verbosity)
+    : speaks_(speaks), is_terminal_(isatty(STDOUT_FILENO) == 1), verbosity_(verbosity) {}
+
+Terminal::~Terminal() { clear_live(); }
+
+void Terminal::line(const std::string& text) {
+    if (verbosity_ != Verbosity::quiet) outcome(text);
+}
+
+void Terminal::detail(const std::string& text) {
+    if (verbosity_ == Verbosity::verbose) outcome(text);
+}
+
+void Terminal::outcome(const std::string& text) {
+    if (!speaks_) return;
+    clear_live();
+    fmt::print("{}\n", text);
+    std::fflush(stdout);
+}
+
+void Terminal::warning(const std::string& text) {
+    if (!speaks_) return;
+    clear_live();
+    fmt::print(stderr, "elbo: warning: {}\n", text);
+}
+
+void Terminal::epoch(const EpochLine& line) {
+    if (!header_shown_) this->line("   epoch      ELBO  reconstruction        KL  validation  samples/s  time left");
+    header_shown_ = true;
+    const std::string validation =
+        line.validation_elbo ? fmt::format("{:.2f}{}", *line.validation_elbo, line.best ? "*" : " ") : "- ";
+    this->line(fmt::format("{:>8} {:>9.2f} {:>15.2f} {:>9.2f} {:>12} {:>9}  {}",
+                           fmt::format("{}/{}", line.epoch, line.epochs), line.reconstruction - line.kl,
+                           line.reconstruction, line.kl, validation,
+                           with_commas(static_cast<std::uint64_t>(std::llround(line.samples_per_second))),
+                           line.epoch == line.epochs ? "-" : human_duration(line.seconds_left)));
+}
+
+bool Terminal::wants_live() const {
+    return speaks_ && is_terminal_ && verbosity_ != Verbosity::quiet &&
+           std::chrono::steady_clock::now() - last_live_ >= std::chrono::milliseconds(250);
+}
+
+void Terminal::live(const LiveLine& line) {
+    if (!wants_live()) return;
+    last_live_ = std::chrono::steady_clock::now();
+    live_shown_ = true;
+    const std::string text = fmt::format("{} {:>3.0f} %  {}  {}/s  {} left", line.what, 100 * line.fraction,
+                                         line.figures, with_commas(static_cast<std::uint64_t>(std::llround(line.rate))),
+                                         human_duration(line.seconds_left));
+    fmt::print("\r\x1b[K{}", text.substr(0, 79));
+    std::fflush(stdout);
+}
+
+void Terminal::clear_live() {
+    if (!live_shown_) return;
+    fmt::print("\r\x1b[K");
+    std::fflush(stdout);
+    live_shown_ = false;
+}
+
+} // namespace elbo::report

@@ -1,0 +1,71 @@
+// Checkpoint files: HDF5 built in memory (core driver), a checksum in the user block, written by write_whole().
+// The user block is 512 bytes of text: "elbo checkpoint\nformat 1\nbytes N\nxxh3-128 HEX\n", then zeros; N and the
+// checksum are of all that follows it.
+#pragma once
+
+#include "numerics/view.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace elbo::storage {
+
+/// A float32 array of a checkpoint: "/parameters/encoder/dense1/weight" and where its values stand.
+template <class T>
+struct NamedArray {
+    std::string path;
+    Shape shape;
+    std::span<T> values;
+};
+
+using StateValue = std::variant<std::int64_t, double, std::string>;
+
+/// What a checkpoint holds besides arrays.
+struct CheckpointText {
+    std::map<std::string, StateValue> state;  ///< attributes of /state
+    std::string configuration;                ///< resolved YAML, the dataset /configuration
+    std::map<std::string, std::string> about; ///< attributes of /about
+};
+
+/// The file's bytes, checksum included.
+std::vector<std::byte> checkpoint_image(std::span<const NamedArray<const float>> arrays, const CheckpointText& text);
+
+struct ArrayInfo {
+    std::string path;
+    Shape shape;
+};
+
+/// A checkpoint that is read whole and verified when opened: throws InputError naming the file where it is missing,
+/// no checkpoint, of an unknown format, cut short or damaged (found and expected checksum).
+class CheckpointReader {
+public:
+    explicit CheckpointReader(const std::filesystem::path& file);
+    ~CheckpointReader();
+    CheckpointReader(const CheckpointReader&) = delete;
+    CheckpointReader& operator=(const CheckpointReader&) = delete;
+
+    const CheckpointText& text() const { return text_; }
+    std::vector<ArrayInfo> arrays() const;
+    /// Fills the arrays; throws InputError naming path, found and expected shape where one is missing or differs.
+    void read(std::span<const NamedArray<float>> arrays) const;
+
+    std::int64_t integer(const std::string& key) const; ///< of /state; throws InputError where missing
+    double number(const std::string& key) const;
+    const std::string& string(const std::string& key) const;
+
+private:
+    std::filesystem::path path_;
+    std::vector<std::byte> bytes_;
+    std::int64_t file_ = -1; ///< HDF5 handle (hid_t)
+    CheckpointText text_;
+};
+
+/// True where the file's user block says that it is a checkpoint.
+bool is_checkpoint(const std::filesystem::path& file);
+
+} // namespace elbo::storage

@@ -1,0 +1,148 @@
+#include "training/monitor.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace elbo::training {
+namespace {
+
+double seconds_between(std::chrono::steady_clock::time_point begin, std::chrono::steady_clock::time_point end) {
+    return std::chrono::duration<double>(end - begin).count();
+}
+
+std::uint64_t samples_done(const Trainer& trainer) {
+    return trainer.state().epoch * trainer.train_data().size() + trainer.state().position;
+}
+
+} // namespace
+
+Monitor::Monitor(const RunPaths& paths, const config::Config& config, report::Terminal& terminal, bool speaks,
+                 const Trainer& trainer)
+    : paths_(paths),
+      config_(config),
+      terminal_(terminal),
+      speaks_(speaks),
+      seconds_before_(trainer.state().seconds),
+      begin_{0, samples_done(trainer)},
+      line_(begin_),
+      epoch_(begin_) {
+    if (!speaks) return;
+    metrics_.emplace(paths.metrics());
+    if (metrics_->bytes() > trainer.state().metrics_bytes) metrics_->cut(trainer.state().metrics_bytes);
+    events_.emplace(paths.events());
+}
+
+void Monitor::pause() {
+    busy_ += seconds_between(busy_since_, Clock::now());
+    paused_ = true;
+}
+
+void Monitor::resume() {
+    busy_since_ = Clock::now();
+    paused_ = false;
+}
+
+double Monitor::seconds() const { return seconds_before_ + seconds_between(start_, Clock::now()); }
+
+Monitor::Mark Monitor::now(const Trainer& trainer) const {
+    return {busy_ + (paused_ ? 0 : seconds_between(busy_since_, Clock::now())), samples_done(trainer)};
+}
+
+double Monitor::seconds_left(const Trainer& trainer) const {
+    const std::uint64_t done = samples_done(trainer), all = config_.training.epochs * trainer.train_data().size();
+    if (done == begin_.samples) return 0;
+    return seconds_between(start_, Clock::now()) * static_cast<double>(all - std::min(all, done)) /
+           static_cast<double>(done - begin_.samples);
+}
+
+report::Metrics Monitor::metrics(std::string_view over, const model::Bound& sum, Mark since,
+                                 const Trainer& trainer) const {
+    const Mark until = now(trainer);
+    report::Metrics metrics{"train", over};
+    metrics.epoch = trainer.state().epoch + 1;
+    metrics.step = trainer.state().step;
+    metrics.samples = sum.samples;
+    metrics.reconstruction = sum.reconstruction / static_cast<double>(sum.samples);
+    metrics.kl = sum.kl / static_cast<double>(sum.samples);
+    metrics.seconds = seconds();
+    metrics.samples_per_second = static_cast<double>(until.samples - since.samples) / (until.busy - since.busy);
+    return metrics;
+}
+
+void Monitor::write(Trainer& trainer, const report::Metrics& metrics) {
+    if (!speaks_) return;
+    metrics_->append(report::metrics_line(metrics));
+    trainer.state().metrics_bytes = metrics_->bytes();
+}
+
+void Monitor::steps_done(Trainer& trainer) {
+    const Mark mark = now(trainer);
+    report::Metrics line = metrics("steps", trainer.state().line_sum, line_, trainer);
+    line.rate = trainer.last_rate();
+    line.kl_weight = trainer.last_kl_weight();
+    last_elbo_ = line.elbo();
+    write(trainer, line);
+    trainer.state().line_sum = {};
+    line_ = mark;
+}
+
+void Monitor::epoch_done(Trainer& trainer, const std::optional<Validation>& validation, bool best) {
+    report::Metrics line = metrics("epoch", trainer.state().epoch_sum, epoch_, trainer);
+    line.rate = trainer.last_rate();
+    line.kl_weight = trainer.last_kl_weight();
+    last_elbo_ = line.elbo();
+    write(trainer, line);
+
+    report::EpochLine shown{line.epoch, config_.training.epochs, line.reconstruction, line.kl};
+    if (validation) {
+        report::Metrics check = line;
+        check.kind = "validation";
+        check.over = "";
+        const auto samples = static_cast<double>(validation->bound.samples);
+        check.samples = validation->bound.samples;
+        check.reconstruction = validation->bound.reconstruction / samples;
+        check.kl = validation->bound.kl / samples;
+        check.samples_per_second = samples / validation->seconds;
+        check.rate = check.kl_weight = std::nullopt;
+        write(trainer, check);
+        shown.validation_elbo = check.elbo();
+    }
+    shown.best = best;
+    shown.samples_per_second = line.samples_per_second;
+    shown.seconds_left = seconds_left(trainer);
+    terminal_.epoch(shown);
+    epoch_ = now(trainer);
+}
+
+void Monitor::live(const Trainer& trainer) {
+    if (!terminal_.wants_live()) return;
+    const Mark mark = now(trainer);
+    const std::uint64_t samples = mark.samples - begin_.samples;
+    terminal_.live({fmt::format("epoch {}/{}", trainer.state().epoch + 1, config_.training.epochs),
+                    static_cast<double>(trainer.state().position) / static_cast<double>(trainer.train_data().size()),
+                    last_elbo_ == 0 ? "" : fmt::format("ELBO {:.2f}", last_elbo_),
+                    static_cast<double>(samples) / std::max(mark.busy, 1e-9), seconds_left(trainer)});
+}
+
+void Monitor::event(std::string_view name, const report::Fields& fields) {
+    if (speaks_) events_->append(report::event_line(name, fields));
+}
+
+void Monitor::status(std::string_view state, std::optional<Exit> exit, const Trainer& trainer,
+                     const std::string& message) {
+    if (!speaks_) return;
+    const State& at = trainer.state();
+    report::Fields fields = {{"epoch", static_cast<std::int64_t>(at.epoch)},
+                             {"epochs", static_cast<std::int64_t>(config_.training.epochs)},
+                             {"step", static_cast<std::int64_t>(at.step)}};
+    if (last_elbo_ != 0) fields.emplace_back("elbo", last_elbo_);
+    if (at.best_epoch > 0) {
+        fields.emplace_back("best_validation_elbo", at.best);
+        fields.emplace_back("best_epoch", static_cast<std::int64_t>(at.best_epoch));
+    }
+    if (!message.empty()) fields.emplace_back("message", message);
+    storage::write_whole(paths_.status(), report::status_text(state, exit, fields));
+}
+
+} // namespace elbo::training

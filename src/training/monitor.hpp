@@ -1,0 +1,65 @@
+// What a training tells: metrics.jsonl, events.jsonl, status.json and the terminal. Rank 0's business: the monitors of
+// other ranks are silent and touch no file.
+#pragma once
+
+#include "report/records.hpp"
+#include "report/terminal.hpp"
+#include "storage/files.hpp"
+#include "training/run_folder.hpp"
+#include "training/trainer.hpp"
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+namespace elbo::training {
+
+class Monitor {
+public:
+    /// Opens the run's logs where `speaks`; metrics.jsonl is cut to what the state that training goes on from knows of.
+    Monitor(const RunPaths& paths, const config::Config& config, report::Terminal& terminal, bool speaks,
+            const Trainer& trainer);
+
+    /// Around everything that is not a step (validation, pictures, saving), so that samples a second count steps alone.
+    void pause();
+    void resume();
+
+    /// Seconds that the training has taken, over all resumes.
+    double seconds() const;
+
+    /// After Trainer::collect(): one line over the steps since the last; empties the state's line_sum.
+    void steps_done(Trainer& trainer);
+    /// At an epoch's end, after validation: its lines in metrics.jsonl and on the terminal.
+    void epoch_done(Trainer& trainer, const std::optional<Validation>& validation, bool best);
+    void live(const Trainer& trainer);
+
+    void event(std::string_view name, const report::Fields& fields);
+    void status(std::string_view state, std::optional<Exit> exit, const Trainer& trainer,
+                const std::string& message = "");
+
+private:
+    using Clock = std::chrono::steady_clock;
+    /// A point of the training: seconds in steps, and samples trained on since the run began.
+    struct Mark {
+        double busy = 0;
+        std::uint64_t samples = 0;
+    };
+    Mark now(const Trainer& trainer) const;
+    double seconds_left(const Trainer& trainer) const;
+    report::Metrics metrics(std::string_view over, const model::Bound& sum, Mark since, const Trainer& trainer) const;
+    void write(Trainer& trainer, const report::Metrics& metrics);
+
+    RunPaths paths_;
+    const config::Config& config_;
+    report::Terminal& terminal_;
+    bool speaks_;
+    std::optional<storage::LineLog> metrics_, events_;
+    Clock::time_point start_ = Clock::now(), busy_since_ = start_;
+    double seconds_before_; ///< of training in earlier processes
+    double busy_ = 0;       ///< seconds in steps until the last pause
+    bool paused_ = false;
+    Mark begin_, line_, epoch_;
+    double last_elbo_ = 0;
+};
+
+} // namespace elbo::training

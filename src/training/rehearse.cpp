@@ -1,0 +1,111 @@
+// `elbo train --rehearse`: the whole way once, small, in a temporary folder.
+#include "base/text.hpp"
+#include "storage/files.hpp"
+#include "training/run_folder.hpp"
+#include "training/start.hpp"
+#include "training/train.hpp"
+#include "training/trainer.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cmath>
+
+namespace elbo::training {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+constexpr int steps_before_resume = 2, steps_after_resume = 1;
+constexpr std::uint64_t validation_samples = 1024;
+
+/// A folder of rank 0's that is gone when the rehearsal is over, however it ends.
+class TemporaryFolder {
+public:
+    explicit TemporaryFolder(const comm::Communicator& world) {
+        world.on_first([&] {
+            std::string name = (fs::temp_directory_path() / "elbo-rehearsal-XXXXXX").string();
+            if (!mkdtemp(name.data()))
+                fail("no temporary folder could be made in {}", fs::temp_directory_path().string());
+            path_ = name;
+        });
+    }
+    ~TemporaryFolder() {
+        std::error_code ignored;
+        if (!path_.empty()) fs::remove_all(path_, ignored);
+    }
+    TemporaryFolder(const TemporaryFolder&) = delete;
+    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+    const fs::path& path() const { return path_; }
+
+private:
+    fs::path path_; ///< empty on other ranks
+};
+
+/// The folder in which the output would be made must let us write.
+void check_writable(const fs::path& output) {
+    fs::path parent = fs::absolute(output);
+    while (!fs::exists(parent)) parent = parent.parent_path();
+    if (access(parent.c_str(), W_OK | X_OK) != 0)
+        reject("{}: no permission to write, so {} could not be made", parent.string(), output.string());
+}
+
+void steps(Trainer& trainer, int count) {
+    for (int i = 0; i < count; ++i) {
+        if (trainer.epoch_done()) {
+            ++trainer.state().epoch;
+            trainer.state().position = 0;
+        }
+        trainer.step();
+    }
+    trainer.collect();
+    if (!std::isfinite(trainer.state().epoch_sum.elbo()))
+        throw comm::AgreedError("the ELBO is not finite within three steps; try a lower optimizer.rate",
+                                Exit::diverged);
+}
+
+/// Steps, validation, pictures and a checkpoint.
+void first_half(const comm::Communicator& world, const config::Config& config, const fs::path& folder,
+                report::Terminal& terminal) {
+    Trainer trainer(world, config);
+    trainer.initialise();
+    terminal.line(fmt::format("model       {}, {} parameters", describe_model(config, trainer.model()),
+                              with_commas(trainer.model().parameters().trainable())));
+    steps(trainer, 1);
+    const auto start = Clock::now();
+    steps(trainer, steps_before_resume - 1);
+    const std::chrono::duration<double> a_step = Clock::now() - start;
+    trainer.validate(validation_samples);
+    terminal.line("steps       done, validation done");
+    world.on_first([&] {
+        trainer.draw(folder / "samples.png");
+        storage::write_whole(folder / "checkpoint.h5", trainer.checkpoint());
+    });
+    terminal.line("checkpoint  written, pictures drawn");
+    terminal.line(fmt::format("an epoch    about {} ({} steps, without validation)",
+                              human_duration(a_step.count() * static_cast<double>(trainer.steps_an_epoch())),
+                              with_commas(trainer.steps_an_epoch())));
+}
+
+} // namespace
+
+Exit rehearse(const comm::Communicator& world, const config::Config& config, const Options& options) {
+    report::Terminal terminal(world.first(), options.verbosity);
+    const RunPaths paths{config.output};
+    world.on_first([&] {
+        if (!options.fresh) examine(paths, config);
+        check_writable(paths.folder);
+    });
+    const TemporaryFolder folder(world);
+    first_half(world, config, folder.path(), terminal);
+    Trainer resumed(world, config);
+    resumed.restore(folder.path() / "checkpoint.h5");
+    steps(resumed, steps_after_resume);
+    terminal.line("resume      done");
+    terminal.outcome(fmt::format("would run: {} epochs to {}", config.training.epochs, paths.folder.string()));
+    return Exit::done;
+}
+
+} // namespace elbo::training

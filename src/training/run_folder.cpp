@@ -1,0 +1,119 @@
+#include "training/run_folder.hpp"
+
+#include "storage/files.hpp"
+#include "training/schema.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace elbo::training {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view prefix = "step-", suffix = ".h5";
+
+bool is_step_checkpoint(const fs::path& path) {
+    const std::string name = path.filename().string();
+    return name.starts_with(prefix) && name.ends_with(suffix) && name.size() > prefix.size() + suffix.size() &&
+           std::all_of(name.begin() + prefix.size(), name.end() - suffix.size(),
+                       [](char c) { return c >= '0' && c <= '9'; });
+}
+
+void refuse_changes(const std::vector<config::Difference>& changes, const RunPaths& paths) {
+    std::string list;
+    for (const config::Difference& change : changes)
+        if (change.effect == config::Effect::model)
+            list += fmt::format("\n  {}: {} in the run, {} now", change.key, change.before, change.after);
+    if (!list.empty())
+        reject(
+            "{}: holds a run of another model or other data, which cannot go on with these keys changed:{}\nset them "
+            "back, choose another output, or start anew with --fresh (the old run is kept beside it)",
+            paths.folder.string(), list);
+}
+
+/// Opens the newest checkpoint that is whole; damaged ones become warnings.
+void find_checkpoint(const RunPaths& paths, Found& found, std::string& configuration) {
+    std::vector<fs::path> candidates = list_checkpoints(paths);
+    for (auto path = candidates.rbegin(); path != candidates.rend(); ++path) {
+        try {
+            const storage::CheckpointReader reader(*path);
+            found.state = from_attributes(reader);
+            const auto about = [&](const char* key) {
+                const auto entry = reader.text().about.find(key);
+                return entry == reader.text().about.end() ? std::string() : entry->second;
+            };
+            found.train_data = about("train_fingerprint");
+            found.validation_data = about("validation_fingerprint");
+            configuration = reader.text().configuration;
+            found.checkpoint = *path;
+            return;
+        } catch (const InputError& error) {
+            found.warnings.emplace_back(error.what());
+        }
+    }
+    if (!candidates.empty())
+        reject("{}: none of the run's {} checkpoints can be read; {}; start anew with --fresh", paths.folder.string(),
+               candidates.size(), found.warnings.front());
+}
+
+} // namespace
+
+fs::path RunPaths::checkpoint(std::uint64_t step) const { return checkpoints() / fmt::format("step-{:08}.h5", step); }
+
+Found examine(const RunPaths& paths, const config::Config& config) {
+    Found found;
+    std::error_code ignored;
+    if (!fs::exists(paths.folder, ignored)) return found;
+    if (!fs::is_directory(paths.folder)) reject("{}: is a file, but output must be a folder", paths.folder.string());
+    if (fs::is_empty(paths.folder)) return found;
+    if (!fs::exists(paths.configuration()))
+        reject("{}: this folder is not empty and holds no run of elbo; choose another output", paths.folder.string());
+
+    found.run = true;
+    std::string before;
+    find_checkpoint(paths, found, before);
+    if (before.empty()) before = storage::read_text(paths.configuration());
+    for (config::Difference& change : config::compare(before, config.resolved, schema()))
+        if (change.key != "output") found.changes.push_back(std::move(change));
+    if (found.checkpoint.empty()) return found; // nothing was learnt yet: any configuration may begin
+    refuse_changes(found.changes, paths);
+    return found;
+}
+
+bool finished(const State& state, const config::Training& training) {
+    if (state.epoch >= training.epochs) return true;
+    return training.patience && state.best_epoch > 0 && state.waited >= *training.patience;
+}
+
+fs::path move_aside(const fs::path& folder) {
+    for (int number = 1;; ++number) {
+        const fs::path aside = fmt::format("{}.{}", folder.string(), number);
+        if (fs::exists(fs::symlink_status(aside))) continue;
+        fs::rename(folder, aside);
+        return aside;
+    }
+}
+
+std::vector<fs::path> list_checkpoints(const RunPaths& paths) {
+    std::vector<fs::path> found;
+    std::error_code none;
+    for (const auto& entry : fs::directory_iterator(paths.checkpoints(), none))
+        if (is_step_checkpoint(entry.path())) found.push_back(entry.path());
+    std::sort(found.begin(), found.end(), [](const fs::path& a, const fs::path& b) {
+        const std::string x = a.filename().string(), y = b.filename().string();
+        return x.size() != y.size() ? x.size() < y.size() : x < y;
+    });
+    return found;
+}
+
+void remove_old_checkpoints(const RunPaths& paths, std::size_t keep) {
+    const std::vector<fs::path> all = list_checkpoints(paths);
+    std::error_code ignored;
+    const fs::path best = fs::read_symlink(paths.best(), ignored);
+    for (std::size_t i = 0; i + keep < all.size(); ++i)
+        if (all[i].filename() != best) fs::remove(all[i], ignored);
+}
+
+} // namespace elbo::training

@@ -1,0 +1,143 @@
+#include "training/start.hpp"
+
+#include "base/text.hpp"
+#include "base/version.hpp"
+
+#include <fmt/format.h>
+
+namespace elbo::training {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Rows a rank below which products are too small to be fast.
+constexpr std::uint64_t few_rows = 16;
+
+void refuse_other_data(const Found& found, const Trainer& trainer) {
+    const auto check = [&](const data::Dataset* dataset, const std::string& before, const char* key) {
+        const std::string now = dataset ? dataset->fingerprint() : "";
+        if (now == before) return;
+        reject("{}: {} has fingerprint {}, but the run was trained on data with {}; give the same data, choose another "
+               "output, or start anew with --fresh",
+               key, dataset ? dataset->name() : "(none)", now.empty() ? "(none)" : now,
+               before.empty() ? "(none)" : before);
+    };
+    check(&trainer.train_data(), found.train_data, "data.train");
+    check(trainer.validation_data(), found.validation_data, "data.validation");
+}
+
+std::string changes_text(const std::vector<config::Difference>& changes) {
+    std::string text;
+    for (const config::Difference& change : changes)
+        text += fmt::format("\n  {}: {} -> {}", change.key, change.before, change.after);
+    return text;
+}
+
+std::string describe_likelihood(const config::Config& config, const data::Dataset& dataset) {
+    const bool grey = config.model.likelihood.kind == "bernoulli" && config.data.binarize == "none" && dataset.grey();
+    return grey ? "cross-entropy (bernoulli on grey values, no density)" : config.model.likelihood.kind;
+}
+
+std::string describe_data(const data::Dataset& dataset) {
+    return fmt::format("{}, {} samples of {} {}", dataset.name(), with_commas(dataset.size()),
+                       describe(dataset.info().sample_shape()), storage::name_of(dataset.info().type));
+}
+
+void announce_start(const config::Config& config, const Start& start, const Trainer& trainer,
+                    report::Terminal& terminal, Monitor& monitor) {
+    const State& state = trainer.state();
+    for (const std::string& warning : start.found.warnings) {
+        terminal.warning(warning);
+        monitor.event("warning", {{"message", warning}});
+    }
+    if (start.kind == Start::Kind::begin) {
+        monitor.event("start", {{"elbo", std::string(version)}});
+        return;
+    }
+    terminal.line(fmt::format("resume   {} at step {}, epoch {} of {}", start.found.checkpoint.string(),
+                              with_commas(state.step), state.epoch, config.training.epochs));
+    monitor.event("resume", {{"checkpoint", start.found.checkpoint.filename().string()},
+                             {"epoch", static_cast<std::int64_t>(state.epoch)},
+                             {"step", static_cast<std::int64_t>(state.step)}});
+    if (start.found.changes.empty()) return;
+    terminal.line("changed " + changes_text(start.found.changes));
+    for (const config::Difference& change : start.found.changes)
+        monitor.event("change", {{"key", change.key}, {"before", change.before}, {"after", change.after}});
+}
+
+} // namespace
+
+Start look(const comm::Communicator& world, const RunPaths& paths, const config::Config& config, bool fresh,
+           report::Terminal& terminal) {
+    Start start;
+    int kind = 0;
+    world.on_first([&] {
+        if (fresh) {
+            start.aside = fs::exists(paths.configuration());
+            if (start.aside) return;
+        }
+        start.found = examine(paths, config);
+        if (start.found.checkpoint.empty()) return;
+        kind = finished(start.found.state, config.training) ? 2 : 1;
+    });
+    start.kind = static_cast<Start::Kind>(world.most(kind));
+    if (start.kind != Start::Kind::finished) return start;
+    const State& state = start.found.state;
+    terminal.outcome(fmt::format("{}: finished, {} epochs{}; nothing to do (more: training.epochs={}, anew: --fresh)",
+                                 paths.folder.string(), state.epoch,
+                                 state.best_epoch > 0 ? fmt::format(", best validation ELBO {:.2f}", state.best) : "",
+                                 state.epoch * 2));
+    return start;
+}
+
+std::unique_ptr<storage::FolderLock> open_run(const comm::Communicator& world, const RunPaths& paths,
+                                              const config::Config& config, const Start& start,
+                                              const Trainer& trainer) {
+    std::unique_ptr<storage::FolderLock> lock;
+    world.on_first([&] {
+        if (start.kind == Start::Kind::resume) refuse_other_data(start.found, trainer);
+        if (start.aside) {
+            const storage::FolderLock nobody_works_there(paths.folder);
+            move_aside(paths.folder);
+        }
+        fs::create_directories(paths.folder);
+        lock = std::make_unique<storage::FolderLock>(paths.folder);
+        storage::write_whole(paths.configuration(), config.resolved);
+        fs::create_directories(paths.checkpoints());
+        fs::create_directories(paths.samples());
+    });
+    return lock;
+}
+
+void announce(const comm::Communicator& world, const config::Config& config, const Start& start, const Trainer& trainer,
+              report::Terminal& terminal, Monitor& monitor) {
+    terminal.line(fmt::format("elbo {}  {}, {} parameters", version, describe_model(config, trainer.model()),
+                              with_commas(trainer.model().parameters().trainable())));
+    terminal.line("loglik   " + describe_likelihood(config, trainer.train_data()) +
+                  (config.data.binarize == "none" ? "" : fmt::format(", pixels binarised ({})", config.data.binarize)));
+    terminal.line("train    " + describe_data(trainer.train_data()));
+    if (trainer.validation_data()) terminal.line("validate " + describe_data(*trainer.validation_data()));
+    const std::uint64_t batch = trainer.batch(), ranks = world.size(), rows = data::largest_shard(batch, ranks);
+    terminal.line(fmt::format("batch {} = {}{} a rank x {}, {} steps an epoch", batch, batch % ranks ? "up to " : "",
+                              rows, ranks, with_commas(trainer.steps_an_epoch())));
+    if (ranks > 1 && rows < few_rows)
+        terminal.warning(
+            fmt::format("{} rows a rank are few: a larger training.batch or fewer ranks would be faster", rows));
+    world.on_first([&] {
+        announce_start(config, start, trainer, terminal, monitor);
+        monitor.status("running", std::nullopt, trainer);
+    });
+}
+
+std::string describe_model(const config::Config& config, const model::Vae& model) {
+    std::string widths = fmt::format("VAE {}", model.dimensions());
+    const auto append = [&](const std::vector<config::Settings>& layers) {
+        for (const config::Settings& layer : layers) widths += fmt::format("-{}", layer.integer(layer.kind));
+    };
+    append(config.model.encoder);
+    widths += fmt::format("-{}", model.latent());
+    append(config.model.decoder);
+    return fmt::format("{}-{}", widths, model.dimensions());
+}
+
+} // namespace elbo::training

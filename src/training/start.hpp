@@ -1,0 +1,36 @@
+// How a training starts: what its folder holds, what may go on, and the lines that say so.
+#pragma once
+
+#include "comm/communicator.hpp"
+#include "report/terminal.hpp"
+#include "storage/files.hpp"
+#include "training/monitor.hpp"
+#include "training/run_folder.hpp"
+#include "training/trainer.hpp"
+
+#include <memory>
+
+namespace elbo::training {
+
+struct Start {
+    enum class Kind { begin, resume, finished } kind = Kind::begin;
+    Found found;        ///< rank 0's alone
+    bool aside = false; ///< the run that is there is to be moved aside first
+};
+
+/// Looks into the output folder and decides; says so where the run is finished. Touches nothing. Collective.
+Start look(const comm::Communicator& world, const RunPaths& paths, const config::Config& config, bool fresh,
+           report::Terminal& terminal);
+
+/// Refuses data that is not the run's, makes the folder and locks it; the lock is rank 0's. Collective.
+std::unique_ptr<storage::FolderLock> open_run(const comm::Communicator& world, const RunPaths& paths,
+                                              const config::Config& config, const Start& start, const Trainer& trainer);
+
+/// The lines at a training's start, and its event. Collective.
+void announce(const comm::Communicator& world, const config::Config& config, const Start& start, const Trainer& trainer,
+              report::Terminal& terminal, Monitor& monitor);
+
+/// "VAE 784-400-400-20-400-400-784": widths from input to output, through the code.
+std::string describe_model(const config::Config& config, const model::Vae& model);
+
+} // namespace elbo::training

@@ -1,0 +1,34 @@
+// How far a training is: everything that a resumed run must know besides the arrays.
+#pragma once
+
+#include "model/vae.hpp"
+#include "optimizers/optimizer.hpp"
+#include "storage/checkpoint.hpp"
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace elbo::training {
+
+/// Trivially copyable, so that rank 0 can hand it to the others as bytes.
+struct State {
+    std::uint64_t step = 0;       ///< updates made
+    std::uint64_t epoch = 0;      ///< epochs finished
+    std::uint64_t position = 0;   ///< samples done of the epoch that is under way
+    model::Bound epoch_sum;       ///< over the epoch so far, all ranks
+    model::Bound line_sum;        ///< since the last line of metrics.jsonl, all ranks
+    double best = 0;              ///< validation ELBO, nats a sample
+    std::uint64_t best_epoch = 0; ///< 0: none yet
+    std::uint64_t waited = 0;     ///< epochs since the best
+    optimizers::PlateauState plateau;
+    double seconds = 0;              ///< of training, over all resumes
+    std::uint64_t metrics_bytes = 0; ///< length of metrics.jsonl
+};
+
+std::map<std::string, storage::StateValue> to_attributes(const State& state);
+
+/// Throws InputError naming the attribute that a checkpoint lacks.
+State from_attributes(const storage::CheckpointReader& reader);
+
+} // namespace elbo::training

@@ -1,0 +1,38 @@
+// Words for people: the nearest known name, and numbers with units.
+#include "base/text.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+
+namespace {
+
+using namespace elbo;
+constexpr std::array<std::string_view, 4> known = {"training.epochs", "training.batch", "adam", "sgd"};
+
+TEST(Text, NearestFindsMisspeltAndSwappedLetters) {
+    EXPECT_EQ(nearest("training.epoch", known), "training.epochs");
+    EXPECT_EQ(nearest("adma", known), "adam");
+    EXPECT_EQ(nearest("sgf", known), "sgd");
+}
+
+TEST(Text, NearestIsSilentWhereNothingIsNear) {
+    EXPECT_EQ(nearest("likelihood", known), "");
+    EXPECT_EQ(nearest("", known), "");
+}
+
+TEST(Text, NumbersReadEasily) {
+    EXPECT_EQ(with_commas(7), "7");
+    EXPECT_EQ(with_commas(999), "999");
+    EXPECT_EQ(with_commas(1000), "1,000");
+    EXPECT_EQ(with_commas(1234567), "1,234,567");
+    EXPECT_EQ(human_bytes(512), "512 B");
+    EXPECT_EQ(human_bytes(1023), "1.00 KiB");
+    EXPECT_EQ(human_bytes(47 * 1024 * 1024), "47.0 MiB");
+    EXPECT_EQ(human_duration(0.42), "0.42 s");
+    EXPECT_EQ(human_duration(58), "58 s");
+    EXPECT_EQ(human_duration(185), "3 min 05 s");
+    EXPECT_EQ(human_duration(7800), "2 h 10 min");
+}
+
+} // namespace

@@ -1,0 +1,132 @@
+"""Helpers of the tests that run the program as a user does: alone or through mpirun, in a temporary folder.
+
+Environment: ELBO (the program; default build/elbo), MPIEXEC (default mpirun), ELBO_TEST_DATA (folder with mnist/).
+"""
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ELBO = os.path.abspath(os.environ.get("ELBO", ROOT / "build" / "elbo"))
+MPIEXEC = os.environ.get("MPIEXEC", "mpirun")
+TEST_DATA = pathlib.Path(os.environ.get("ELBO_TEST_DATA", ROOT.parent / "shared" / "data"))
+
+# What a launcher leaves in the environment of its ranks: a test that is itself run under one must not hand it on.
+LAUNCHER_PREFIXES = ("OMPI_", "PMIX_", "PMI_", "PRTE_", "SLURM_")
+
+
+class Result:
+    """status, out, err of a finished program, and the command for messages."""
+
+    def __init__(self, command, finished):
+        self.command = " ".join(map(str, command))
+        self.status, self.out, self.err = finished.returncode, finished.stdout, finished.stderr
+
+    def __str__(self):
+        return f"{self.command}\nstatus {self.status}\n--- out\n{self.out}\n--- err\n{self.err}"
+
+
+def command_line(arguments, ranks=None):
+    """The command that runs elbo: by itself, or on so many ranks."""
+    command = [ELBO, *map(str, arguments)]
+    if ranks is not None:
+        launcher = [MPIEXEC, "--oversubscribe", "--bind-to", "none", "-n", str(ranks)]
+        if os.geteuid() == 0:
+            launcher.insert(1, "--allow-run-as-root")
+        command = launcher + command
+    return command
+
+
+def environment(extra=None):
+    """This process's environment without a launcher's variables, one thread a rank; None values are taken out."""
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(LAUNCHER_PREFIXES)}
+    variables["OMP_NUM_THREADS"] = "1"
+    for name, value in (extra or {}).items():
+        variables.pop(name, None)
+        if value is not None:
+            variables[name] = str(value)
+    return variables
+
+
+def run(arguments, ranks=None, cwd=None, env=None, expect=0, timeout=300):
+    """Runs elbo and returns its Result. expect: the status that it must end with; None takes any."""
+    command = command_line(arguments, ranks)
+    finished = subprocess.run(command, cwd=cwd, env=environment(env), stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout,
+                              encoding="utf-8", errors="replace", check=False)
+    result = Result(command, finished)
+    if expect is not None and result.status != expect:
+        raise AssertionError(f"expected status {expect}:\n{result}")
+    return result
+
+
+def start(arguments, ranks=None, cwd=None, env=None):
+    """Starts elbo in the background, for tests that signal it; output is readable from .stdout (errors included)."""
+    return subprocess.Popen(command_line(arguments, ranks), cwd=cwd, env=environment(env), stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace")
+
+
+def sprites(path, train=200, test=50, size=8, seed=1):
+    """A small dataset of sprites at path."""
+    run(["convert", "sprites", path, "--train", train, "--test", test, "--size", size, "--seed", seed])
+    return pathlib.Path(path)
+
+
+def lines(path):
+    """Objects of a file of JSON lines."""
+    return [json.loads(line) for line in pathlib.Path(path).read_text(encoding="utf-8").splitlines()]
+
+
+def metrics(output, kind=None):
+    """Lines of a run's metrics.jsonl, of one kind where given."""
+    return [line for line in lines(pathlib.Path(output) / "metrics.jsonl") if kind in (None, line["kind"])]
+
+
+def events(output):
+    return lines(pathlib.Path(output) / "events.jsonl")
+
+
+def status(output):
+    return json.loads((pathlib.Path(output) / "status.json").read_text(encoding="utf-8"))
+
+
+CONFIGURATION = """\
+output: runs/small
+seed: 1
+data: {train: "sprites.h5:/train/x", validation: "sprites.h5:/test/x"}
+model:
+  latent: 4
+  encoder: [{dense: 16}]
+  decoder: [{dense: 16}]
+  likelihood: bernoulli
+optimizer: {kind: adam, rate: 1e-3}
+training: {epochs: 2, batch: 50}
+"""
+
+
+class Case(unittest.TestCase):
+    """A test in a temporary folder of its own: self.folder."""
+
+    def setUp(self):
+        if not os.access(ELBO, os.X_OK):
+            self.fail(f"no program at {ELBO}: build it, or set ELBO")
+        scratch = tempfile.TemporaryDirectory(prefix="elbo-test-")
+        self.addCleanup(scratch.cleanup)
+        self.folder = pathlib.Path(scratch.name)
+
+    def elbo(self, *arguments, **options):
+        """run() in self.folder."""
+        return run(arguments, cwd=self.folder, **options)
+
+    def small_run(self, text=CONFIGURATION, **dataset):
+        """Writes sprites.h5 and small.yaml to self.folder; returns the configuration's name."""
+        sprites(self.folder / "sprites.h5", **dataset)
+        (self.folder / "small.yaml").write_text(text, encoding="utf-8")
+        return "small.yaml"
+
+    def files(self):
+        """Every file of self.folder, relative, sorted: to see that nothing was left behind."""
+        return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if not path.is_dir())

@@ -1,0 +1,91 @@
+"""inspect, --help, --version, --reference, --rehearse: what they say, and that they leave nothing behind."""
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import elbo_cli
+
+
+class Inspect(elbo_cli.Case):
+    def setUp(self):
+        super().setUp()
+        self.config = self.small_run()
+
+    def test_dataset(self):
+        out = self.elbo("inspect", "sprites.h5").out
+        for words in ("/train/x", "200 x 8 x 8", "uint8", "0 to 255", "/train/factors", "200 x 5"):
+            self.assertIn(words, out)
+
+    def test_checkpoint(self):
+        self.elbo("train", self.config)
+        out = self.elbo("inspect", "runs/small/checkpoints/best.h5").out
+        for words in ("checksum right", "encoder/dense1/weight", "16 x 64", "decoder/output/bias", "best", "Open MPI"):
+            self.assertIn(words, out)
+        self.assertRegex(out, r"step +8\n +epoch +2")
+        # 64-16, 16-4 twice, 4-16, 16-64, each with its biases.
+        self.assertRegex(out, r"in all +2,344")
+
+    def test_configuration(self):
+        out = self.elbo("inspect", self.config, "--ranks", 2).out
+        self.assertRegex(out, r"in all +2,344")
+        self.assertIn("25 a rank x 2", out)
+        # Products of a step: forward and weight gradients of all layers, input gradients of all but the first.
+        products = 64 * 16 + 16 * 8 + 4 * 16 + 16 * 64
+        self.assertIn(f"{2 * (3 * products - 64 * 16) / 1e6:.2f} million", out)
+
+    def test_memory_is_what_inspect_says(self):
+        config = elbo_cli.CONFIGURATION.replace("dense: 16", "dense: 1500")
+        (self.folder / "wide.yaml").write_text(config, encoding="utf-8")
+        elbo_cli.sprites(self.folder / "sprites.h5.new", train=3000, test=300, size=64)
+        os.replace(self.folder / "sprites.h5.new", self.folder / "sprites.h5")
+        said = re.search(r"rank 0 while it saves +([\d.]+) MiB", self.elbo("inspect", "wide.yaml").out)
+        used = self.peak("train", "wide.yaml", "training.epochs=1")
+        self.assertLess(abs(used / (float(said[1]) * 2**20) - 1), 0.1, f"said {said[1]} MiB, used {used / 2**20:.1f}")
+
+    def peak(self, *arguments):
+        """Peak resident memory of a run, bytes."""
+        script = ("import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); "
+                  "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
+        command = [sys.executable, "-c", script, *elbo_cli.command_line(arguments)]
+        out = subprocess.run(command, cwd=self.folder, env=elbo_cli.environment(), check=True, capture_output=True)
+        return int(out.stdout) * 1024
+
+    def test_rehearsal(self):
+        before = self.files()
+        with tempfile.TemporaryDirectory() as scratch:
+            for ranks in (None, 3):
+                out = self.elbo("train", self.config, "--rehearse", ranks=ranks, env={"TMPDIR": scratch}).out
+                self.assertIn("would run", out)
+                self.assertIn("resume", out)
+            self.assertEqual([name for name in os.listdir(scratch) if "elbo" in name], [])
+        self.assertEqual(self.files(), before)
+        self.assertIn("nowhere.h5", self.elbo("train", self.config, "--rehearse", "data.train=nowhere.h5", expect=2).err)
+
+    def test_output_fits_80_columns(self):
+        for arguments in (("--help",), ("train", "--help"), ("convert", "--help"), ("inspect", "--help"),
+                          ("train", "--reference"), ("inspect", "sprites.h5"), ("inspect", self.config),
+                          ("train", self.config)):
+            for line in self.elbo(*arguments).out.splitlines():
+                self.assertLessEqual(len(line), 80, f"{arguments}: {line}")
+                self.assertNotIn("\x1b", line)
+
+    def test_quiet(self):
+        self.assertEqual(len(self.elbo("train", self.config, "--quiet").out.splitlines()), 1)
+        self.assertIn("saved", self.elbo("train", self.config, "--fresh", "--verbose").out)
+
+    def test_version(self):
+        out = self.elbo("--version").out
+        for word in ("elbo", "oneDNN", "MPI", "HDF5"):
+            self.assertIn(word, out)
+
+    def test_output_may_be_named_by_keys(self):
+        self.elbo("train", self.config, "output=runs/z{model.latent}-s{seed}")
+        self.assertTrue(pathlib.Path(self.folder / "runs/z4-s1/metrics.jsonl").is_file())
+
+
+if __name__ == "__main__":
+    unittest.main()

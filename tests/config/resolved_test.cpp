@@ -1,0 +1,159 @@
+// The resolved configuration: canonical, complete, and read back to itself; and what differs between two of them.
+#include "config/tables.hpp"
+
+#include <bit>
+#include <cmath>
+#include <random>
+
+namespace elbo::config::testing {
+namespace {
+
+TEST(Resolved, HoldsEveryKeyInTheTablesOrder) {
+    EXPECT_EQ(read(valid_but("runs/mnist", "runs/z{model.latent}")).resolved, R"(output: runs/z20
+seed: 1
+data:
+  train: data/mnist.h5:/train/x
+  validation: data/mnist.h5:/test/x
+  binarize: dynamic
+  scale: ~
+model:
+  latent: 20
+  activation: relu
+  encoder: [{dense: 400, activation: relu}, {dense: 200, activation: tanh}]
+  decoder: [{dense: 400, activation: relu}]
+  likelihood: bernoulli
+optimizer:
+  kind: adam
+  beta1: 0.9
+  beta2: 0.999
+  rate:
+    start: 0.001
+    warmup: 0
+    decay: constant
+  clip: ~
+objective:
+  beta: 1
+  warmup: 0
+training:
+  epochs: 20
+  batch: 128
+  batch_per_rank: ~
+  patience: ~
+  threads: 1
+checkpoint:
+  every: 1
+  keep: 3
+report:
+  every: 100
+  pictures: 1
+)");
+}
+
+TEST(Resolved, ReadsBackToItself) {
+    const std::vector<std::vector<std::string>> variants = {
+        {},
+        {"training.batch_per_rank=3"},
+        {"training.patience=3", "optimizer.clip=0.3", "data.scale=1e-300"},
+        {"data.validation="},
+        {"model.likelihood=gaussian"},
+        {"model.likelihood.gaussian.variance=0.30000000000000004"},
+        {"model.likelihood={student: 2.5, label: 'a: \"b\" \\ #c'}"},
+        {"model.likelihood={student: 2, label: 'true'}"},
+        {"model.likelihood={student: 2, label: ''}"},
+        {"model.likelihood={student: 2, label: 'null'}"},
+        {"model.likelihood={student: 2, label: '- x'}"},
+        {"model.likelihood={student: 2, label: 12}"},
+        {"model.encoder=[]", "model.decoder=[flatten, {conv: 3, kernel: 1, activation: softplus}]"},
+        {"optimizer.kind=sgd", "optimizer.nesterov=true", "optimizer.momentum=0.1"},
+        {"optimizer.rate={start: 4.9e-324, warmup: 1e12, decay: step, every: 2}"},
+        {"output='runs/with space: and colon'"},
+        {"output=runs/\xc3\xbc"},
+        {"output='~'"},
+        {"output='12'"},
+    };
+    for (const auto& overrides : variants) {
+        const Config once = read(valid, overrides);
+        const Config twice = parse({"resolved", once.resolved}, {}, schema());
+        EXPECT_EQ(twice.resolved, once.resolved);
+        EXPECT_EQ(twice.output, once.output);
+        EXPECT_EQ(twice.model.likelihood.values, once.model.likelihood.values);
+        EXPECT_EQ(twice.optimizer.kind.values, once.optimizer.kind.values);
+        EXPECT_EQ(twice.optimizer.rate, once.optimizer.rate);
+        EXPECT_EQ(twice.data.scale, once.data.scale);
+    }
+}
+
+TEST(Resolved, NumbersWithExponentsAreNumbersToYaml11Too) {
+    EXPECT_TRUE(contains(read(valid, {"optimizer.rate=1e-5"}).resolved, "start: 1.0e-05\n"));
+    EXPECT_TRUE(contains(read(valid, {"optimizer.rate=1.5e-5"}).resolved, "start: 1.5e-05\n"));
+    EXPECT_EQ(read(valid, {"optimizer.rate=1e-5", "output=r{optimizer.rate}"}).output, "r1e-05");
+}
+
+TEST(Resolved, NumbersReadBackToTheSameBits) {
+    std::mt19937_64 random(1);
+    for (int i = 0; i < 200; ++i) {
+        const double rate = std::bit_cast<double>(random() & 0x7fffffffffffffff);
+        if (!std::isfinite(rate) || rate == 0) continue;
+        const Config once = read(valid, {"optimizer.rate=" + fmt::format("{:.17g}", rate)});
+        EXPECT_EQ(once.optimizer.rate, rate);
+        EXPECT_EQ(read(once.resolved).optimizer.rate, rate);
+    }
+}
+
+using Lines = std::vector<std::string>;
+
+Lines differences(const std::vector<std::string>& before, const std::vector<std::string>& after) {
+    Lines lines;
+    for (const Difference& d : compare(read(valid, before).resolved, read(valid, after).resolved, schema())) {
+        const char* effect = d.effect == Effect::model        ? "model"
+                             : d.effect == Effect::trajectory ? "trajectory"
+                                                              : "none";
+        lines.push_back(fmt::format("{}: {} -> {}, {}", d.key, d.before, d.after, effect));
+    }
+    return lines;
+}
+
+TEST(Compare, NamesWhatDiffersWithItsEffect) {
+    EXPECT_EQ(differences({}, {}), Lines());
+    EXPECT_EQ(differences({}, {"report.every=5", "training.epochs=40", "seed=2", "output=x", "optimizer.rate=0.01"}),
+              (Lines{"output: runs/mnist -> x, none", "seed: 1 -> 2, model",
+                     "optimizer.rate.start: 0.001 -> 0.01, trajectory", "training.epochs: 20 -> 40, trajectory",
+                     "report.every: 100 -> 5, none"}));
+    EXPECT_EQ(differences({}, {"data.train=elsewhere.h5", "training.threads=2"}),
+              (Lines{"data.train: data/mnist.h5:/train/x -> elsewhere.h5, trajectory",
+                     "training.threads: 1 -> 2, trajectory"}));
+    EXPECT_EQ(differences({"training.batch_per_rank=64"}, {}),
+              (Lines{"training.batch: ~ -> 128, trajectory", "training.batch_per_rank: 64 -> ~, trajectory"}));
+}
+
+TEST(Compare, ListsAndLikelihoodsAreOneValueEach) {
+    EXPECT_EQ(differences({}, {"model.decoder=[{dense: 400}, flatten]"}),
+              (Lines{"model.decoder: [{dense: 400, activation: relu}] -> [{dense: 400, activation: relu}, "
+                     "flatten], model"}));
+    EXPECT_EQ(differences({}, {"model.likelihood.gaussian.variance=2"}),
+              (Lines{"model.likelihood: bernoulli -> {gaussian: {variance: 2}}, model"}));
+}
+
+TEST(Compare, KeysOfAnotherKindAreMissingOnOneSide) {
+    EXPECT_EQ(differences({}, {"optimizer.beta1=0.8"}), (Lines{"optimizer.beta1: 0.9 -> 0.8, trajectory"}));
+    EXPECT_EQ(differences({}, {"optimizer.kind=sgd"}),
+              (Lines{"optimizer.kind: adam -> sgd, model", "optimizer.momentum: (none) -> 0, trajectory",
+                     "optimizer.nesterov: (none) -> false, trajectory", "optimizer.beta1: 0.9 -> (none), trajectory",
+                     "optimizer.beta2: 0.999 -> (none), trajectory"}));
+    EXPECT_EQ(differences({"optimizer.rate.decay=cosine"}, {}),
+              (Lines{"optimizer.rate.decay: cosine -> constant, trajectory",
+                     "optimizer.rate.final: 0 -> (none), trajectory"}));
+}
+
+TEST(Compare, AKeyThatNoTableKnowsCountsAsAnotherModel) {
+    const auto found = compare("a: {b: 1}\n", "seed: 3\n", schema());
+    ASSERT_EQ(found.size(), 2u);
+    EXPECT_EQ(found[0].key, "seed");
+    EXPECT_EQ(found[0].before, "(none)");
+    EXPECT_EQ(found[1].key, "a.b");
+    EXPECT_EQ(found[1].after, "(none)");
+    EXPECT_EQ(found[1].effect, Effect::model);
+}
+
+} // namespace
+} // namespace elbo::config::testing

@@ -1,0 +1,139 @@
+// Optimisers against written-out references in double and figures of PyTorch, and the bits of slices.
+#include "optimizers/optimizer.hpp"
+#include "support/gradient_check.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace elbo::optimizers {
+namespace {
+
+config::Settings adam() { return {"adam", "", {{"beta1", 0.9}, {"beta2", 0.999}, {"epsilon", 1e-8}}}; }
+
+config::Settings adamw() {
+    return {"adamw", "", {{"beta1", 0.9}, {"beta2", 0.999}, {"epsilon", 1e-8}, {"weight_decay", 0.01}}};
+}
+
+config::Settings sgd(double momentum, bool nesterov, double weight_decay) {
+    return {"sgd", "", {{"momentum", momentum}, {"nesterov", nesterov}, {"weight_decay", weight_decay}}};
+}
+
+std::unique_ptr<Optimizer> make(const config::Settings& settings, std::size_t first, std::size_t count) {
+    return optimizer_kind(settings.kind).make(settings, first, count);
+}
+
+/// Three steps from {1, -2, 0.5, 0} with gradients {0.1 t, -1, +-10, 0.001} at a rate of 0.1.
+std::vector<float> three_steps(const config::Settings& settings) {
+    const auto optimizer = make(settings, 0, 4);
+    std::vector<float> values = {1, -2, 0.5f, 0};
+    for (std::uint64_t t = 1; t <= 3; ++t) {
+        const std::vector<float> gradients = {0.1f * static_cast<float>(t), -1, t % 2 == 1 ? 10.0f : -10.0f, 1e-3f};
+        optimizer->update(0, 4, values, gradients, {0.1, t, 1});
+    }
+    return values;
+}
+
+void expect_near(const std::vector<float>& found, const std::vector<double>& expected) {
+    for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(found[i], expected[i], 1e-6) << i;
+}
+
+TEST(Optimizer, FollowsPyTorch) {
+    // torch.optim of PyTorch 2.15 in float64.
+    expect_near(three_steps(adam()), {0.7076817, -1.7, 0.37168382, -0.299997});
+    expect_near(three_steps(adamw()), {0.70498111, -1.6943059, 0.37037996, -0.2996971});
+    expect_near(three_steps(sgd(0.9, false, 0.01)), {0.89935279, -1.4282695, -1.3100036, -0.0005605201});
+    expect_near(three_steps(sgd(0.9, true, 0)), {0.85441, -1.1951, -2.129, -0.0008049});
+    expect_near(three_steps(sgd(0, false, 0)), {0.94, -1.7, -0.5, -0.0003});
+}
+
+/// Kingma & Ba 2015, algorithm 1, in double; gradients times `scale`, as clipping asks.
+TEST(Optimizer, AdamFollowsItsAlgorithm) {
+    constexpr std::size_t n = 37;
+    constexpr double scale = 0.25, alpha = 0.003, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
+    const auto optimizer = make(adam(), 0, n);
+    std::vector<float> values = test::random_values(n, 1, 1);
+    std::vector<double> theta(values.begin(), values.end()), m(n), v(n);
+    for (std::uint64_t t = 1; t <= 200; ++t) {
+        std::vector<float> gradients = test::random_values(n, 1, static_cast<unsigned>(t));
+        for (std::size_t i = 0; i < n; ++i) gradients[i] *= std::pow(10.0f, static_cast<float>(i % 9) - 6.0f);
+        gradients[7] = 0;
+        optimizer->update(0, n, values, gradients, {alpha, t, static_cast<float>(scale)});
+        for (std::size_t i = 0; i < n; ++i) {
+            const double g = gradients[i] * scale;
+            m[i] = beta1 * m[i] + (1 - beta1) * g;
+            v[i] = beta2 * v[i] + (1 - beta2) * g * g;
+            const double m_hat = m[i] / (1 - std::pow(beta1, t)), v_hat = v[i] / (1 - std::pow(beta2, t));
+            theta[i] -= alpha * m_hat / (std::sqrt(v_hat) + epsilon);
+        }
+    }
+    // 200 steps of at most 0.003, each rounded to float at values near 1. The mean is a sum of both signs, whose terms
+    // are of the deviation's size.
+    for (std::size_t i = 0; i < n; ++i) {
+        EXPECT_NEAR(values[i], theta[i], 5e-6) << i;
+        EXPECT_NEAR(optimizer->state(0)[i], m[i], 1e-6 * std::sqrt(v[i]));
+        EXPECT_NEAR(optimizer->state(1)[i], v[i], 2e-5 * v[i]);
+    }
+    EXPECT_EQ(optimizer->state_names()[0], "mean");
+    EXPECT_EQ(optimizer->state_names()[1], "variance");
+}
+
+class EveryOptimizer : public testing::TestWithParam<config::Settings> {};
+
+/// Any cut of the range, and any owner of a slice, gives every element the same bits.
+TEST_P(EveryOptimizer, GivesTheSameBitsInAnyPieces) {
+    constexpr std::size_t n = 1000;
+    std::vector<float> whole = test::random_values(n, 1, 1), pieces = whole, slices = whole;
+    const auto one = make(GetParam(), 0, n), cut = make(GetParam(), 0, n);
+    const auto left = make(GetParam(), 0, 333), right = make(GetParam(), 333, n - 333);
+    for (std::uint64_t t = 1; t <= 3; ++t) {
+        const std::vector<float> g = test::random_values(n, 1, static_cast<unsigned>(10 + t));
+        const Update update{0.01, t, 0.5f};
+        one->update(0, n, whole, g, update);
+        std::size_t begin = 0;
+        for (const std::size_t end : {1u, 18u, 18u, 50u, 333u, 997u, 1000u}) {
+            cut->update(begin, end, pieces, g, update);
+            begin = end;
+        }
+        right->update(700, n, slices, g, update);
+        left->update(0, 333, slices, g, update);
+        right->update(333, 700, slices, g, update);
+    }
+    EXPECT_EQ(whole, pieces);
+    EXPECT_EQ(whole, slices);
+    EXPECT_NE(whole, test::random_values(n, 1, 1));
+    for (std::size_t s = 0; s < one->state_names().size(); ++s) {
+        EXPECT_TRUE(std::ranges::equal(one->state(s).subspan(333), right->state(s)));
+    }
+}
+
+TEST_P(EveryOptimizer, LeavesGapsZeroAndOthersAlone) {
+    const auto optimizer = make(GetParam(), 2, 4);
+    std::vector<float> values = {5, 5, 0, 0, 0, 0, 5}, gradients(7, 0.0f);
+    gradients[6] = 1;
+    optimizer->update(2, 6, values, gradients, {0.1, 1, 1});
+    EXPECT_EQ(values, (std::vector<float>{5, 5, 0, 0, 0, 0, 5}));
+}
+
+TEST_P(EveryOptimizer, RefusesARangeThatIsNotItsOwn) {
+    const auto optimizer = make(GetParam(), 2, 4);
+    std::vector<float> values(10), gradients(10);
+    EXPECT_THROW(optimizer->update(1, 4, values, gradients, {0.1, 1, 1}), std::logic_error);
+    EXPECT_THROW(optimizer->update(2, 7, values, gradients, {0.1, 1, 1}), std::logic_error);
+}
+
+TEST_P(EveryOptimizer, HasAsManyStatesAsItsRowSays) {
+    EXPECT_EQ(make(GetParam(), 0, 3)->state_names().size(), optimizer_kind(GetParam().kind).states);
+}
+
+INSTANTIATE_TEST_SUITE_P(Table, EveryOptimizer,
+                         testing::Values(adam(), adamw(), sgd(0.9, false, 0.01), sgd(0.9, true, 0), sgd(0, false, 0)),
+                         [](const auto& row) { return row.param.kind + std::to_string(row.index); });
+
+TEST(Optimizer, TableKnowsItsRows) {
+    EXPECT_EQ(optimizer_kinds().size(), 3u);
+    EXPECT_THROW(optimizer_kind("adagrad"), std::logic_error);
+}
+
+} // namespace
+} // namespace elbo::optimizers

