@@ -110,8 +110,7 @@ clang_build() (
 sanitizers() (
     cmake --preset asan "${cmake_options[@]}"
     cmake --build build/asan --parallel "$cores"
-    export LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp:print_suppressions=0
-    ctest --test-dir build/asan --parallel "$cores" --output-on-failure --no-tests=error -E '^(docs|structure)\.'
+    ctest --preset asan --parallel "$cores" --no-tests=error -E '^(docs|structure)\.'
 )
 
 openmpi5() (

@@ -13,6 +13,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 ELBO = os.path.abspath(os.environ.get("ELBO", ROOT / "build" / "elbo"))
 MPIEXEC = os.environ.get("MPIEXEC", "mpirun")
 TEST_DATA = pathlib.Path(os.environ.get("ELBO_TEST_DATA", ROOT.parent / "shared" / "data"))
+# True where the program may be built with sanitizers, whose own memory counts as its.
+SANITIZED = "ASAN_OPTIONS" in os.environ
 
 # What a launcher leaves in the environment of its ranks: a test that is itself run under one must not hand it on.
 LAUNCHER_PREFIXES = ("OMPI_", "PMIX_", "PMI_", "PRTE_", "SLURM_")
