@@ -70,6 +70,8 @@ if [[ $version =~ (Open MPI|OpenRTE|PRRTE) ]]; then
         options+=(--bind-to none)
     fi
 fi
+# One machine needs no network: whatever its interfaces are like, nothing is asked of them.
+export OMPI_MCA_btl=${OMPI_MCA_btl:-^tcp}
 # One thread a rank; training.threads is set by the program itself.
 export OMP_NUM_THREADS=1
 run_and_pass_signals "$mpirun" "${options[@]}" -n "$ranks" "$elbo" "$@"
