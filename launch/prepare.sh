@@ -8,7 +8,7 @@
         ocl-icd-opencl-dev libcli11-dev libfmt-dev nlohmann-json3-dev librandom123-dev libspng-dev libxxhash-dev
         libhwy-dev zlib1g-dev)
     test_packages=(libgtest-dev libbenchmark-dev hdf5-tools clang-format clang-tidy shellcheck python3 python3-venv
-        python3-h5py python3-numpy)
+        python3-h5py python3-numpy iproute2 util-linux)
     full_test_packages=(clang)
 }
 

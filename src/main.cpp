@@ -65,7 +65,7 @@ std::function<Exit()> prepare_inspect(CLI::App& parser) {
         ->required()
         ->type_name("FILE");
     parser.add_option("overrides", options->overrides, "keys of a configuration")->type_name("key=value");
-    parser.add_option("--ranks", options->ranks, "ranks on a node, for the memory of a configuration")
+    parser.add_option("--ranks", options->ranks, "ranks on one node, for a configuration's memory")
         ->check(CLI::Range(1, 1 << 20))
         ->capture_default_str();
     return [options] { return commands::inspect(*options); };

@@ -27,6 +27,13 @@ public:
     Exit status() const noexcept override { return Exit::wrong_input; }
 };
 
+/// Training diverged, a figure is not finite: exit status 3.
+class DivergenceError : public Error {
+public:
+    using Error::Error;
+    Exit status() const noexcept override { return Exit::diverged; }
+};
+
 /// Throws Error with a formatted message.
 template <class... Args>
 [[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) {

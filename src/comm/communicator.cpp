@@ -1,24 +1,16 @@
 #include "comm/communicator.hpp"
 
 #include "comm/launcher.hpp"
-
-#include <mpi.h>
+#include "comm/mpi_call.hpp"
 
 #include <algorithm>
 #include <array>
 #include <exception>
 #include <limits>
+#include <numeric>
 
 namespace elbo::comm {
 namespace {
-
-void check(int code, const char* call) {
-    if (code == MPI_SUCCESS) return;
-    std::array<char, MPI_MAX_ERROR_STRING> text{};
-    int length = 0;
-    MPI_Error_string(code, text.data(), &length);
-    fail("{} failed: {}", call, std::string(text.data(), static_cast<std::size_t>(length)));
-}
 
 std::string processor_name() {
     std::array<char, MPI_MAX_PROCESSOR_NAME> name{};
@@ -37,44 +29,83 @@ void in_pieces(std::span<T> values, F&& piece) {
 
 } // namespace
 
-void Communicator::barrier() const { check(MPI_Barrier(MPI_COMM_WORLD), "MPI_Barrier"); }
+/// MPI's communicator, freed with the last copy that uses it, unless it is the world.
+struct Handle {
+    explicit Handle(MPI_Comm own) : comm(own) {}
+    ~Handle() {
+        int finalized = 0;
+        MPI_Finalized(&finalized);
+        if (comm != MPI_COMM_WORLD && finalized == 0) MPI_Comm_free(&comm);
+    }
+    Handle(const Handle&) = delete;
+    Handle& operator=(const Handle&) = delete;
+    static MPI_Comm of(const Communicator& communicator) { return communicator.handle_->comm; }
+
+    MPI_Comm comm;
+};
+
+void check(int code, const char* call) {
+    if (code == MPI_SUCCESS) return;
+    std::array<char, MPI_MAX_ERROR_STRING> text{};
+    int length = 0;
+    MPI_Error_string(code, text.data(), &length);
+    fail("{} failed: {}", call, std::string(text.data(), static_cast<std::size_t>(length)));
+}
+
+MPI_Comm handle_of(const Communicator& communicator) { return Handle::of(communicator); }
+
+void send(const Communicator& communicator, std::span<const float> values, int rank) {
+    in_pieces(values, [&](const float* data, int count) {
+        check(MPI_Send(data, count, MPI_FLOAT, rank, 0, handle_of(communicator)), "MPI_Send");
+    });
+}
+
+void receive(const Communicator& communicator, std::span<float> values, int rank) {
+    in_pieces(values, [&](float* data, int count) {
+        check(MPI_Recv(data, count, MPI_FLOAT, rank, 0, handle_of(communicator), MPI_STATUS_IGNORE), "MPI_Recv");
+    });
+}
+
+void Communicator::barrier() const { check(MPI_Barrier(handle_->comm), "MPI_Barrier"); }
 
 void Communicator::sum(std::span<float> values) const {
     if (size_ == 1) return;
-    in_pieces(values, [](float* data, int count) {
-        check(MPI_Allreduce(MPI_IN_PLACE, data, count, MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD), "MPI_Allreduce");
+    in_pieces(values, [this](float* data, int count) {
+        check(MPI_Allreduce(MPI_IN_PLACE, data, count, MPI_FLOAT, MPI_SUM, handle_->comm), "MPI_Allreduce");
     });
 }
 
 void Communicator::sum(std::span<double> values) const {
     if (size_ == 1) return;
-    in_pieces(values, [](double* data, int count) {
-        check(MPI_Allreduce(MPI_IN_PLACE, data, count, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD), "MPI_Allreduce");
+    in_pieces(values, [this](double* data, int count) {
+        check(MPI_Allreduce(MPI_IN_PLACE, data, count, MPI_DOUBLE, MPI_SUM, handle_->comm), "MPI_Allreduce");
     });
 }
 
 std::int64_t Communicator::least(std::int64_t value) const {
-    check(MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_INT64_T, MPI_MIN, MPI_COMM_WORLD), "MPI_Allreduce");
+    check(MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_INT64_T, MPI_MIN, handle_->comm), "MPI_Allreduce");
     return value;
 }
 
 std::int64_t Communicator::most(std::int64_t value) const {
-    check(MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_INT64_T, MPI_MAX, MPI_COMM_WORLD), "MPI_Allreduce");
+    check(MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_INT64_T, MPI_MAX, handle_->comm), "MPI_Allreduce");
     return value;
 }
 
 void Communicator::broadcast(std::span<float> values) const {
     if (size_ == 1) return;
-    in_pieces(values,
-              [](float* data, int count) { check(MPI_Bcast(data, count, MPI_FLOAT, 0, MPI_COMM_WORLD), "MPI_Bcast"); });
+    in_pieces(values, [this](float* data, int count) {
+        check(MPI_Bcast(data, count, MPI_FLOAT, 0, handle_->comm), "MPI_Bcast");
+    });
 }
 
 std::string Communicator::broadcast(const std::string& text) const {
     std::uint64_t length = text.size();
-    check(MPI_Bcast(&length, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD), "MPI_Bcast");
+    check(MPI_Bcast(&length, 1, MPI_UINT64_T, 0, handle_->comm), "MPI_Bcast");
     std::string copy = first() ? text : std::string(length, '\0');
-    in_pieces(std::span(copy.data(), copy.size()),
-              [](char* data, int count) { check(MPI_Bcast(data, count, MPI_CHAR, 0, MPI_COMM_WORLD), "MPI_Bcast"); });
+    in_pieces(std::span(copy.data(), copy.size()), [this](char* data, int count) {
+        check(MPI_Bcast(data, count, MPI_CHAR, 0, handle_->comm), "MPI_Bcast");
+    });
     return copy;
 }
 
@@ -96,10 +127,10 @@ void Communicator::together(const std::function<void()>& work) const {
     const bool everywhere = most(status == 0 ? 1 : 0) == 0;
     if (!everywhere) message = fmt::format("rank {} on {}: {}", rank_, host_, message);
     std::uint64_t length = message.size();
-    check(MPI_Bcast(&length, 1, MPI_UINT64_T, teller, MPI_COMM_WORLD), "MPI_Bcast");
-    check(MPI_Bcast(&status, 1, MPI_INT, teller, MPI_COMM_WORLD), "MPI_Bcast");
+    check(MPI_Bcast(&length, 1, MPI_UINT64_T, teller, handle_->comm), "MPI_Bcast");
+    check(MPI_Bcast(&status, 1, MPI_INT, teller, handle_->comm), "MPI_Bcast");
     message.resize(length);
-    check(MPI_Bcast(message.data(), static_cast<int>(length), MPI_CHAR, teller, MPI_COMM_WORLD), "MPI_Bcast");
+    check(MPI_Bcast(message.data(), static_cast<int>(length), MPI_CHAR, teller, handle_->comm), "MPI_Bcast");
     throw AgreedError(message, static_cast<Exit>(status));
 }
 
@@ -117,14 +148,61 @@ void Communicator::on_first(const std::function<void()>& work) const {
             status = static_cast<int>(Exit::failure);
         }
     }
-    check(MPI_Bcast(&status, 1, MPI_INT, 0, MPI_COMM_WORLD), "MPI_Bcast");
+    check(MPI_Bcast(&status, 1, MPI_INT, 0, handle_->comm), "MPI_Bcast");
     if (status != 0) throw AgreedError(broadcast(message), static_cast<Exit>(status));
+}
+
+std::vector<std::int64_t> Communicator::gather(std::int64_t value) const {
+    std::vector<std::int64_t> all(static_cast<std::size_t>(size_));
+    check(MPI_Allgather(&value, 1, MPI_INT64_T, all.data(), 1, MPI_INT64_T, handle_->comm), "MPI_Allgather");
+    return all;
+}
+
+std::vector<std::string> Communicator::gather(const std::string& text) const {
+    const std::vector<std::int64_t> lengths = gather(static_cast<std::int64_t>(text.size()));
+    std::vector<int> counts(lengths.begin(), lengths.end()), places(lengths.size());
+    std::exclusive_scan(counts.begin(), counts.end(), places.begin(), 0);
+    std::string joined(static_cast<std::size_t>(places.back() + counts.back()), '\0');
+    check(MPI_Allgatherv(text.data(), counts[static_cast<std::size_t>(rank_)], MPI_CHAR, joined.data(), counts.data(),
+                         places.data(), MPI_CHAR, handle_->comm),
+          "MPI_Allgatherv");
+    std::vector<std::string> all;
+    for (std::size_t i = 0; i < counts.size(); ++i)
+        all.push_back(joined.substr(static_cast<std::size_t>(places[i]), static_cast<std::size_t>(counts[i])));
+    return all;
+}
+
+Communicator Communicator::node(bool shared) const {
+    MPI_Comm own = MPI_COMM_NULL;
+    if (shared)
+        check(MPI_Comm_split_type(handle_->comm, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &own),
+              "MPI_Comm_split_type");
+    else
+        check(MPI_Comm_split(handle_->comm, rank_, 0, &own), "MPI_Comm_split");
+    Communicator node;
+    node.handle_ = std::make_shared<Handle>(own);
+    node.host_ = host_;
+    check(MPI_Comm_rank(own, &node.rank_), "MPI_Comm_rank");
+    check(MPI_Comm_size(own, &node.size_), "MPI_Comm_size");
+    return node;
+}
+
+void Communicator::require_same(const std::string& what, const std::string& text) const {
+    const std::vector<std::string> all = gather(text);
+    const auto other = std::find_if(all.begin(), all.end(), [&](const std::string& one) { return one != all.front(); });
+    const std::vector<std::string> hosts = gather(host_);
+    if (other == all.end()) return;
+    const auto rank = static_cast<std::size_t>(other - all.begin());
+    throw AgreedError(fmt::format("the ranks do not agree in {}: rank 0 on {} has {}, rank {} on {} has {}", what,
+                                  hosts.front(), all.front(), rank, hosts[rank], *other),
+                      Exit::wrong_input);
 }
 
 Session::Session() : exceptions_(std::uncaught_exceptions()) {
     int provided = 0;
     check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
     check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
+    world_.handle_ = std::make_shared<Handle>(MPI_COMM_WORLD);
     check(MPI_Comm_rank(MPI_COMM_WORLD, &world_.rank_), "MPI_Comm_rank");
     check(MPI_Comm_size(MPI_COMM_WORLD, &world_.size_), "MPI_Comm_size");
     world_.host_ = processor_name();

@@ -6,10 +6,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace elbo::comm {
+
+struct Handle;
 
 /// An error that every rank has been told of: rank 0 alone reports it, and all end in order.
 class AgreedError : public Error {
@@ -21,8 +25,8 @@ private:
     Exit status_;
 };
 
-/// The ranks of this run. Every member function but rank(), size() and host() is collective: all ranks call it in the
-/// same order. Sums are MPI's own, in an order of its choice: for figures whose last bits do not matter.
+/// Some ranks of this run, or all. Every member function but rank(), size() and host() is collective: all ranks call it
+/// in the same order. Sums are MPI's own, in an order of its choice: for figures whose last bits do not matter.
 class Communicator {
 public:
     int rank() const { return rank_; }
@@ -35,6 +39,9 @@ public:
     void sum(std::span<double> values) const;
     std::int64_t least(std::int64_t value) const;
     std::int64_t most(std::int64_t value) const;
+    /// Every rank's value, by rank.
+    std::vector<std::int64_t> gather(std::int64_t value) const;
+    std::vector<std::string> gather(const std::string& text) const;
     /// Rank 0's values for everybody.
     void broadcast(std::span<float> values) const;
     std::string broadcast(const std::string& text) const;
@@ -47,10 +54,18 @@ public:
     /// The same for work of rank 0 alone.
     void on_first(const std::function<void()>& work) const;
 
+    /// The ranks of this one's host, which can share memory; or (not shared) this rank alone.
+    Communicator node(bool shared) const;
+
+    /// Throws AgreedError where ranks differ in `text`, naming what, the first rank that differs from rank 0, and both.
+    void require_same(const std::string& what, const std::string& text) const;
+
 private:
     friend class Session;
+    friend struct Handle;
     int rank_ = 0, size_ = 1;
     std::string host_;
+    std::shared_ptr<const Handle> handle_; ///< MPI's own
 };
 
 /// MPI from construction to destruction. Construction throws InputError where the environment says that this process is

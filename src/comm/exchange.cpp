@@ -1,28 +1,294 @@
 #include "comm/exchange.hpp"
 
+#include "comm/mpi_call.hpp"
+#include "numerics/memory.hpp"
 #include "numerics/sums.hpp"
 
+#include <sched.h>
+
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 
 namespace elbo::comm {
+namespace {
 
-Exchange::Exchange(const Communicator& world, std::size_t parameters)
-    : world_(world), values_(parameters), gradients_(parameters), squares_((parameters + sum_block - 1) / sum_block) {}
+/// A bucket of 1 MiB: messages long enough for a network's bandwidth, short enough to overlap with the backward pass.
+constexpr std::size_t blocks_a_bucket = 64;
 
-void Exchange::reduce() { world_.sum(gradients_.span()); }
+/// Empty looks before a waiting rank lets another have its core.
+constexpr int patience = 4096;
 
-double Exchange::gradient_norm() {
-    const std::span<const float> all = gradients_.span();
-    for (std::size_t block = 0; block < squares_.size(); ++block) {
-        const std::size_t begin = block * sum_block;
-        squares_[block] = sum_of_squares(all.subspan(begin, std::min(sum_block, all.size() - begin)));
-    }
-    return std::sqrt(tree_sum(squares_));
+std::size_t aligned(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
+
+/// Tells the core that this is a loop that waits.
+void relax() {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
 }
 
-void Exchange::update(const std::function<void(std::size_t, std::size_t)>& update) {
-    update(first(), first() + count());
+int cores_of_this_process() {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+    return std::max(1, CPU_COUNT(&set));
+}
+
+/// A node without others is one bucket: nothing is gained by cutting what no network carries.
+std::vector<Slice> plan_buckets(const Nodes& nodes, std::size_t parameters) {
+    return buckets_of(parameters, nodes.count() == 1 ? parameters / sum_block + 1 : blocks_a_bucket);
+}
+
+/// The additions into slots from `into` on that follow the last leaf of a subtree, innermost first.
+void folds_after_last(Leaves node, std::size_t into, std::vector<std::pair<std::size_t, std::size_t>>& folds) {
+    if (node.size() < 2) return;
+    folds_after_last({canonical_split(node), node.end}, into + 1, folds);
+    folds.emplace_back(into, into + 1);
+}
+
+} // namespace
+
+/// What a rank tells the others of its node; a cache line each.
+struct alignas(alignment) Exchange::Flags {
+    std::atomic<std::uint64_t> buckets_final; ///< counted over all steps
+    std::atomic<std::uint64_t> barriers;
+};
+
+std::size_t Exchange::gradient_arrays(std::size_t virtual_ranks, Leaves leaves) {
+    std::size_t arrays = 0, index = 0;
+    for (const Leaves root : maximal_subtrees(virtual_ranks, leaves))
+        arrays = std::max(arrays, index++ + arrays_of_subtree(root));
+    return arrays;
+}
+
+Exchange::Exchange(const Nodes& nodes, std::size_t parameters, std::size_t virtual_ranks)
+    : nodes_(nodes),
+      parameters_(parameters),
+      virtual_ranks_(virtual_ranks),
+      me_(static_cast<std::size_t>(nodes.node().rank())),
+      locals_(static_cast<std::size_t>(nodes.node().size())),
+      leaves_(nodes.my_leaves(virtual_ranks)),
+      roots_(maximal_subtrees(virtual_ranks, leaves_)),
+      buckets_(plan_buckets(nodes, parameters)),
+      crowded_(static_cast<int>(locals_) > cores_of_this_process()) {
+    if (virtual_ranks < static_cast<std::size_t>(nodes.world().size()))
+        fail("{} virtual ranks cannot be dealt to {} ranks", virtual_ranks, nodes.world().size());
+    for (const Slice bucket : buckets_) owned_.push_back(owned_of(bucket, me_, locals_));
+    folds_after_last(roots_.back(), roots_.size() - 1, last_folds_);
+    plan_node_sums();
+    map_memory();
+    if (nodes.count() > 1) remote_ = std::make_unique<Remote>(nodes, virtual_ranks, buckets_);
+    nodes.world().barrier();
+}
+
+Exchange::~Exchange() = default;
+
+void Exchange::plan_node_sums() {
+    std::vector<Leaves> parts;
+    std::vector<Place> places;
+    for (std::size_t local = 0; local < locals_; ++local) {
+        std::size_t slot = 0;
+        for (const Leaves root :
+             maximal_subtrees(virtual_ranks_, nodes_.leaves_of(nodes_.mine(), local, virtual_ranks_))) {
+            parts.push_back(root);
+            places.push_back({local, slot++});
+        }
+    }
+    std::size_t first = 0;
+    for (const Leaves whole : maximal_subtrees(virtual_ranks_, nodes_.leaves_of(nodes_.mine(), virtual_ranks_))) {
+        std::size_t last = first;
+        while (last < parts.size() && whole.contains(parts[last])) ++last;
+        node_sums_.emplace_back(whole, std::span(parts).subspan(first, last - first));
+        node_parts_.emplace_back(places.begin() + static_cast<std::ptrdiff_t>(first),
+                                 places.begin() + static_cast<std::ptrdiff_t>(last));
+        first = last;
+    }
+    sources_.reserve(parts.size());
+}
+
+void Exchange::map_memory() {
+    const std::size_t array = aligned(parameters_ * sizeof(float));
+    const std::size_t blocks = (parameters_ + sum_block - 1) / sum_block;
+    std::vector<std::size_t> arrays;
+    std::size_t bytes = array + aligned(blocks * sizeof(double)) + locals_ * sizeof(Flags);
+    for (std::size_t local = 0; local < locals_; ++local) {
+        arrays.push_back(gradient_arrays(virtual_ranks_, nodes_.leaves_of(nodes_.mine(), local, virtual_ranks_)));
+        bytes += aligned(arrays.back() * parameters_ * sizeof(float));
+    }
+    memory_ = std::make_unique<NodeMemory>(nodes_.node(), bytes, "parameters and gradients");
+    std::byte* next = memory_->data();
+    const auto take = [&next](std::size_t size) { return std::exchange(next, next + aligned(size)); };
+    values_ = reinterpret_cast<float*>(take(array));
+    squares_ = reinterpret_cast<double*>(take(blocks * sizeof(double)));
+    flags_ = reinterpret_cast<Flags*>(take(locals_ * sizeof(Flags)));
+    for (const std::size_t count : arrays)
+        slots_.push_back(reinterpret_cast<float*>(take(count * parameters_ * sizeof(float))));
+
+    // Pages lie where they are first touched: near the rank that works on them.
+    std::fill_n(slots_[me_], arrays[me_] * parameters_, 0.0F);
+    for (const Slice slice : owned_) std::fill(values_ + slice.begin, values_ + slice.end, 0.0F);
+}
+
+void Exchange::write_values(const std::function<void(std::span<float>)>& write) {
+    if (nodes_.node().first()) write(values());
+    nodes_.node().barrier();
+}
+
+void Exchange::step(const Evaluate& evaluate, const UpdateRange& update, const std::function<void()>& before_update) {
+    final_from_ = parameters_;
+    begun_ = completed_ = 0;
+    update_ = before_update ? nullptr : &update;
+    if (remote_) remote_->begin_step();
+    for (std::size_t i = 0; i < roots_.size(); ++i) sum_subtree(roots_[i], i, evaluate);
+    mark_final(0);
+    wait_until([this] { return completed_ == buckets_.size(); });
+    if (before_update) {
+        before_update();
+        for (std::size_t i = 0; i < owned_.size(); ++i)
+            if (owned_[i].size() > 0) update(i, owned_[i].begin, owned_[i].end);
+    }
+    ++steps_;
+    node_barrier();
+}
+
+void Exchange::sum_subtree(Leaves node, std::size_t into, const Evaluate& evaluate) {
+    const bool last = node.end == leaves_.end;
+    if (node.size() == 1) {
+        const FinalFrom final_from = [this, last](std::size_t offset) {
+            if (last) mark_final(offset);
+        };
+        evaluate(node.begin, {slot(me_, into), parameters_}, final_from);
+        return;
+    }
+    const std::size_t split = canonical_split(node);
+    sum_subtree({node.begin, split}, into, evaluate);
+    sum_subtree({split, node.end}, into + 1, evaluate);
+    if (last) return; // mark_final() folds what the last leaf completes, range by range
+    const std::span<float> sum(slot(me_, into), parameters_);
+    add(sum, {slot(me_, into + 1), parameters_}, sum);
+}
+
+void Exchange::mark_final(std::size_t from) {
+    if (from >= final_from_) return;
+    const std::size_t count = final_from_ - from;
+    for (const auto& [into, other] : last_folds_) {
+        const std::span<float> sum(slot(me_, into) + from, count);
+        add(sum, {slot(me_, other) + from, count}, sum);
+    }
+    final_from_ = from;
+    const auto open =
+        std::find_if(buckets_.begin(), buckets_.end(), [from](Slice bucket) { return bucket.begin < from; });
+    const auto done = static_cast<std::uint64_t>(open - buckets_.begin());
+    flags_[me_].buckets_final.store(steps_ * buckets_.size() + done, std::memory_order_release);
+    progress();
+}
+
+bool Exchange::all_final(std::size_t bucket) const {
+    const std::uint64_t needed = steps_ * buckets_.size() + bucket + 1;
+    for (std::size_t local = 0; local < locals_; ++local)
+        if (flags_[local].buckets_final.load(std::memory_order_acquire) < needed) return false;
+    return true;
+}
+
+void Exchange::progress() {
+    for (; begun_ < buckets_.size() && all_final(begun_); ++begun_) {
+        if (!remote_) {
+            sum_on_node(begun_, 0, slot(me_, 0) + owned_[begun_].begin);
+            complete(begun_);
+            continue;
+        }
+        for (std::size_t root = 0; root < node_sums_.size(); ++root)
+            sum_on_node(begun_, root, remote_->outgoing(begun_, root));
+        remote_->send(begun_);
+    }
+    while (remote_ && completed_ < begun_ && remote_->arrived(completed_)) {
+        remote_->sum(completed_, slot(me_, 0) + owned_[completed_].begin);
+        complete(completed_);
+    }
+}
+
+void Exchange::sum_on_node(std::size_t bucket, std::size_t root, float* out) {
+    sources_.clear();
+    for (const Place place : node_parts_[root])
+        sources_.push_back(slot(place.local, place.slot) + owned_[bucket].begin);
+    node_sums_[root](sources_, owned_[bucket].size(), out);
+}
+
+void Exchange::complete(std::size_t bucket) {
+    const Slice slice = owned_[bucket];
+    if (update_ && slice.size() > 0) (*update_)(bucket, slice.begin, slice.end);
+    ++completed_;
+}
+
+void Exchange::gather(const std::vector<std::span<float>>& mine, std::span<float> whole) const {
+    if (nodes_.mine() != 0) return; // node 0 is rank 0's, and has everything
+    for (std::size_t i = 0; i < owned_.size(); ++i) {
+        if (me_ > 0)
+            send(nodes_.node(), mine[i], 0);
+        else
+            std::ranges::copy(mine[i], whole.begin() + static_cast<std::ptrdiff_t>(owned_[i].begin));
+        for (std::size_t local = 1; me_ == 0 && local < locals_; ++local) {
+            const Slice slice = owned_of(buckets_[i], local, locals_);
+            receive(nodes_.node(), whole.subspan(slice.begin, slice.size()), static_cast<int>(local));
+        }
+    }
+}
+
+void Exchange::scatter(std::span<const float> whole, const std::vector<std::span<float>>& mine) const {
+    const Communicator& world = nodes_.world();
+    for (std::size_t i = 0; i < owned_.size(); ++i) {
+        if (!world.first()) {
+            receive(world, mine[i], 0);
+            continue;
+        }
+        std::copy_n(whole.begin() + static_cast<std::ptrdiff_t>(owned_[i].begin), owned_[i].size(), mine[i].begin());
+        for (std::size_t node = 0; node < nodes_.count(); ++node)
+            for (std::size_t local = node == 0 ? 1 : 0; local < nodes_.ranks(node).size(); ++local) {
+                const Slice slice = owned_of(buckets_[i], local, nodes_.ranks(node).size());
+                send(world, whole.subspan(slice.begin, slice.size()), nodes_.ranks(node)[local]);
+            }
+    }
+}
+
+double Exchange::gradient_norm() {
+    const std::span<const float> gradient = gradients();
+    for (const Slice slice : owned_)
+        for (std::size_t begin = slice.begin; begin < slice.end; begin += sum_block)
+            squares_[begin / sum_block] =
+                sum_of_squares(gradient.subspan(begin, std::min(sum_block, slice.end - begin)));
+    node_barrier();
+    return std::sqrt(tree_sum({squares_, (parameters_ + sum_block - 1) / sum_block}));
+}
+
+std::int64_t Exchange::values_hash() {
+    std::int64_t mine = 0;
+    for (const Slice slice : owned_)
+        for (std::size_t begin = slice.begin; begin < slice.end; begin += sum_block)
+            mine ^= hash_bits(values().subspan(begin, std::min(sum_block, slice.end - begin)), begin);
+    std::int64_t whole = 0;
+    for (const std::int64_t part : nodes_.node().gather(mine)) whole ^= part;
+    return whole;
+}
+
+void Exchange::node_barrier() {
+    flags_[me_].barriers.store(++barriers_, std::memory_order_release);
+    wait_until([this] {
+        for (std::size_t local = 0; local < locals_; ++local)
+            if (flags_[local].barriers.load(std::memory_order_acquire) < barriers_) return false;
+        return true;
+    });
+}
+
+template <class Done>
+void Exchange::wait_until(const Done& done) {
+    for (int looks = 0;; ++looks) {
+        progress();
+        if (done()) return;
+        if (remote_ && looks % 64 == 63) remote_->poke();
+        if (crowded_ || looks >= patience) sched_yield();
+        relax();
+    }
 }
 
 } // namespace elbo::comm

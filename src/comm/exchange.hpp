@@ -1,40 +1,111 @@
-// The exchange of gradients. It owns the flat arrays of values and gradients, sums gradients over ranks, and has each
-// range of values updated by whoever owns it; it knows no optimiser.
+// The exchange of gradients. A node is one replica: its ranks share the values and read each other's gradients in
+// place; each owns slices, whose sum over all virtual ranks it forms, exchanging only them with its counterparts on
+// other nodes, and updates. The sum's order is the canonical tree's, so that its bits do not depend on the layout.
 #pragma once
 
-#include "comm/communicator.hpp"
-#include "numerics/memory.hpp"
+#include "comm/node_memory.hpp"
+#include "comm/nodes.hpp"
+#include "comm/remote.hpp"
+#include "comm/slices.hpp"
+#include "comm/summation.hpp"
 
+#include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace elbo::comm {
 
+/// Called in a backward pass: from this offset of the flat arrays on, gradients are final and values no longer needed.
+using FinalFrom = std::function<void(std::size_t offset)>;
+/// Computes a virtual rank's gradient, overwriting `gradients`; may tell what is final before it returns.
+using Evaluate = std::function<void(std::size_t virtual_rank, std::span<float> gradients, const FinalFrom& final_from)>;
+/// Updates values [begin, end) from gradients [begin, end), within slice number `slice` of owned().
+using UpdateRange = std::function<void(std::size_t slice, std::size_t begin, std::size_t end)>;
+
 class Exchange {
 public:
-    Exchange(const Communicator& world, std::size_t parameters);
+    /// parameters: floats of a flat array. Collective.
+    Exchange(const Nodes& nodes, std::size_t parameters, std::size_t virtual_ranks);
+    ~Exchange();
 
-    std::span<float> values() { return values_.span(); }
-    std::span<float> gradients() { return gradients_.span(); }
+    /// One copy a node, the same on all between steps and while gradients are computed.
+    std::span<float> values() { return {values_, parameters_}; }
+    /// The complete gradient, within what this rank owns; during an update.
+    std::span<float> gradients() { return {slot(me_, 0), parameters_}; }
 
-    /// The elements whose update is this rank's: the optimiser keeps state for [first, first + count).
-    std::size_t first() const { return 0; }
-    std::size_t count() const { return values_.span().size(); }
+    /// The slices whose update is this rank's, one a bucket (it may be empty).
+    std::span<const Slice> owned() const { return owned_; }
 
-    /// Sums the gradients of all ranks: afterwards this rank's range of gradients() is complete. Collective.
-    void reduce();
+    /// Has the first rank of each node write the values. Collective.
+    void write_values(const std::function<void(std::span<float>)>& write);
 
-    /// Euclidean norm of the complete gradient, the same on every rank. After reduce(), collective.
+    /// A step: gradients of this rank's virtual ranks, their sum over all, and the update of what this rank owns. With
+    /// before_update, updates wait until the whole gradient is known, and it is called first (for its norm). Afterwards
+    /// values() is new. Collective.
+    void step(const Evaluate& evaluate, const UpdateRange& update, const std::function<void()>& before_update = {});
+
+    /// Euclidean norm of the complete gradient: the same bits on every rank and layout. In before_update; collective.
     double gradient_norm();
 
-    /// Calls update(begin, end) for ranges that cover what this rank owns; when it returns, values() is new everywhere.
-    void update(const std::function<void(std::size_t begin, std::size_t end)>& update);
+    /// A hash of the values, formed by the ranks of each node; differs between nodes only where the values do.
+    /// Collective.
+    std::int64_t values_hash();
+
+    /// Puts together on rank 0 what the owners on its node hold of an array. mine: one span a slice of owned().
+    /// Collective.
+    void gather(const std::vector<std::span<float>>& mine, std::span<float> whole) const;
+    /// The reverse, from rank 0 to the owners on every node. Collective.
+    void scatter(std::span<const float> whole, const std::vector<std::span<float>>& mine) const;
+
+    /// Gradient arrays that a rank with these virtual ranks keeps: at most 2 log2 V.
+    static std::size_t gradient_arrays(std::size_t virtual_ranks, Leaves leaves);
 
 private:
-    const Communicator& world_;
-    AlignedFloats values_, gradients_;
-    std::vector<double> squares_; ///< of the gradient, a block each
+    struct Flags;
+    /// A gradient array of a rank of this node.
+    struct Place {
+        std::size_t local, slot;
+    };
+
+    float* slot(std::size_t local, std::size_t index) { return slots_[local] + index * parameters_; }
+    void plan_node_sums();
+    void map_memory();
+    void sum_subtree(Leaves node, std::size_t into, const Evaluate& evaluate);
+    void mark_final(std::size_t from);
+    bool all_final(std::size_t bucket) const;
+    void progress();
+    void sum_on_node(std::size_t bucket, std::size_t root, float* out);
+    void complete(std::size_t bucket);
+    void node_barrier();
+    template <class Done>
+    void wait_until(const Done& done);
+
+    const Nodes& nodes_;
+    std::size_t parameters_, virtual_ranks_, me_, locals_;
+    Leaves leaves_;
+    std::vector<Leaves> roots_;  ///< of this rank's leaves: root i is summed in slot i
+    std::vector<Slice> buckets_; ///< in the order in which a backward pass finishes
+    std::vector<Slice> owned_;
+    std::vector<Summation> node_sums_; ///< one for each root of the node's leaves
+    std::vector<std::vector<Place>> node_parts_;
+    std::vector<const float*> sources_;                           ///< of the node sum that is being formed
+    std::vector<std::pair<std::size_t, std::size_t>> last_folds_; ///< slot += slot, after the last leaf
+
+    std::unique_ptr<NodeMemory> memory_;
+    float* values_ = nullptr;
+    std::vector<float*> slots_;      ///< of each rank of the node: its first gradient array
+    double* squares_ = nullptr;      ///< of the gradient, a sum each block
+    Flags* flags_ = nullptr;         ///< of each rank of the node
+    std::unique_ptr<Remote> remote_; ///< none on a single node
+    bool crowded_;                   ///< more ranks than cores: who waits makes room at once
+
+    std::uint64_t steps_ = 0, barriers_ = 0;
+    std::size_t final_from_ = 0;            ///< of this step
+    std::size_t begun_ = 0, completed_ = 0; ///< buckets of this step
+    const UpdateRange* update_ = nullptr;   ///< to be called as soon as a bucket is complete
 };
 
 } // namespace elbo::comm

@@ -74,20 +74,20 @@ void print_parameters(const model::Vae& model) {
     fmt::print("  {:<32} {:>14} {:>13}\n", "in all", "", with_commas(model.parameters().trainable()));
 }
 
-void print_memory(const training::Memory& memory, std::size_t ranks) {
-    const auto row = [](const char* what, std::size_t bytes) {
-        fmt::print("  {:<32} {:>14}\n", what, human_bytes(static_cast<double>(bytes)));
+void print_memory(const training::Memory& memory) {
+    const auto row = [](const std::string& what, std::size_t bytes) {
+        fmt::print("  {:<38} {:>10}\n", what, human_bytes(static_cast<double>(bytes)));
     };
-    fmt::print("\nmemory a rank\n");
-    row("values and gradients", memory.parameters);
+    const std::string each = memory.ranks == 1 ? "" : fmt::format(", {} ranks", memory.ranks);
+    fmt::print("\nmemory of a node{}\n", each);
+    row("values, one copy", memory.values);
+    row("data in its own type, one copy", memory.data);
+    row("gradients" + each, memory.gradients);
     row("optimiser's state", memory.optimizer);
-    row("data, in its own type", memory.data);
-    row("activations and batches", memory.workspace);
-    row("process, MPI and oneDNN", memory.process);
-    row("in all", memory.rank());
-    row("rank 0 while it saves", memory.rank() + memory.checkpoint);
-    row(fmt::format("a node of {} rank{}", ranks, ranks == 1 ? "" : "s").c_str(),
-        ranks * memory.rank() + memory.checkpoint);
+    row("activations and batches" + each, memory.ranks * memory.workspace);
+    row("processes, MPI and oneDNN" + each, memory.processes);
+    row("in all", memory.node());
+    row("in all while it saves", memory.node() + memory.checkpoint);
 }
 
 void inspect_configuration(const InspectOptions& options) {
@@ -110,7 +110,7 @@ void inspect_configuration(const InspectOptions& options) {
     print_parameters(model);
     fmt::print("\na training step takes {:.2f} million floating point operations a sample\n",
                model.flops_per_sample() / 1e6);
-    print_memory(training::memory_of_a_rank(config, model, rows, data_bytes), options.ranks);
+    print_memory(training::memory_of_a_node(config, model, options.ranks, rows, data_bytes));
 }
 
 } // namespace

@@ -61,6 +61,12 @@ struct Training {
     std::optional<std::size_t> batch, batch_per_rank; ///< exactly one is set
     std::optional<std::size_t> patience;              ///< epochs without a better validation ELBO before stopping
     std::size_t threads = 1;
+    std::optional<std::size_t> virtual_ranks; ///< unset: the checkpoint's, or the number of ranks at the first start
+    bool exact = false;                       ///< refuse what would change the last bits
+};
+
+struct Communication {
+    bool shared = true; ///< ranks of a host share values and gradients
 };
 
 struct Checkpoint {
@@ -80,6 +86,7 @@ struct Config {
     Optimizer optimizer;
     Objective objective;
     Training training;
+    Communication communication;
     Checkpoint checkpoint;
     Report report;
 

@@ -132,6 +132,18 @@ const auto table = std::to_array<CoreKey>({
     {{"training.threads", Type::integer, "1", "threads a rank; the last bits of every sum depend on it",
       Effect::trajectory, 1, 1024},
      [](Config& c, const Checked& v) { c.training.threads = v.count(); }},
+    {{"training.virtual_ranks", Type::integer, "~",
+      "parts of a batch whose gradients are summed in a fixed order, whoever computes them: the same bits on any "
+      "number of ranks up to it; unset: the number of ranks at the first start",
+      Effect::trajectory, 1, 1 << 20},
+     [](Config& c, const Checked& v) { c.training.virtual_ranks = v.optional_count(); }},
+    {{"training.exact", Type::flag, "false", "refuse to go on where the last bits could change, rather than say so",
+      Effect::none},
+     [](Config& c, const Checked& v) { c.training.exact = v.flag(); }},
+
+    {{"communication.shared", Type::flag, "true",
+      "ranks of a host share one copy of the parameters and read each other's gradients in place", Effect::none},
+     [](Config& c, const Checked& v) { c.communication.shared = v.flag(); }},
 
     {{"checkpoint.every", Type::integer, "1", "epochs between checkpoints", Effect::none, 1, most_epochs},
      [](Config& c, const Checked& v) { c.checkpoint.every = v.count(); }},
@@ -158,6 +170,8 @@ std::optional<std::size_t> Checked::optional_count() const {
 }
 
 double Checked::number() const { return std::get<double>(value); }
+
+bool Checked::flag() const { return std::get<bool>(value); }
 
 std::optional<double> Checked::optional_number() const {
     return is_unset(value) ? std::nullopt : std::optional(number());

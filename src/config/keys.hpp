@@ -19,6 +19,7 @@ struct Checked {
     std::size_t count() const;
     std::optional<std::size_t> optional_count() const;
     double number() const;
+    bool flag() const;
     std::optional<double> optional_number() const;
     std::string text() const; ///< "" where unset
 };

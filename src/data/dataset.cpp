@@ -103,11 +103,27 @@ double natural_scale(ElementType type) {
     });
 }
 
-Dataset::Dataset(const storage::Location& location, std::optional<double> scale) {
+namespace {
+
+std::shared_ptr<const std::vector<std::byte>> read_whole(const storage::Location& location) {
     const storage::DatasetReader reader(location.file, location.dataset);
-    info_ = reader.info();
-    bytes_.resize(info_.rows() * info_.row_bytes());
-    reader.read_rows(0, info_.rows(), bytes_);
+    auto bytes = std::make_shared<std::vector<std::byte>>(reader.info().rows() * reader.info().row_bytes());
+    reader.read_rows(0, reader.info().rows(), *bytes);
+    return bytes;
+}
+
+} // namespace
+
+Dataset::Dataset(const storage::Location& location, std::optional<double> scale)
+    : Dataset(location, read_whole(location), scale) {}
+
+Dataset::Dataset(const storage::Location& location, const std::shared_ptr<const std::vector<std::byte>>& bytes,
+                 std::optional<double> scale)
+    : Dataset(storage::DatasetReader(location.file, location.dataset).info(), *bytes, bytes, scale) {}
+
+Dataset::Dataset(storage::DatasetInfo info, std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
+                 std::optional<double> scale)
+    : info_(std::move(info)), bytes_(bytes), owner_(std::move(owner)) {
     scale_ = static_cast<float>(scale.value_or(natural_scale(info_.type)));
     const Summary summary = with_type(info_.type, [&](auto zero) {
         using T = decltype(zero);

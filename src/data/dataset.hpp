@@ -5,6 +5,7 @@
 #include "storage/dataset.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -21,6 +22,10 @@ public:
     /// to
     /// [-1, 1]), floats as they are. Throws InputError naming file, dataset and row where a value is not finite.
     Dataset(const storage::Location& location, std::optional<double> scale);
+
+    /// The same of contents that are in memory already: bytes are the rows of info, and live as long as their owner.
+    Dataset(storage::DatasetInfo info, std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
+            std::optional<double> scale);
 
     const storage::DatasetInfo& info() const { return info_; }
     std::string name() const { return info_.file + ":" + info_.name; }
@@ -42,8 +47,12 @@ public:
     void gather(std::span<const std::uint64_t> samples, Matrix<float> out) const;
 
 private:
+    Dataset(const storage::Location& location, const std::shared_ptr<const std::vector<std::byte>>& bytes,
+            std::optional<double> scale);
+
     storage::DatasetInfo info_;
-    std::vector<std::byte> bytes_;
+    std::span<const std::byte> bytes_;
+    std::shared_ptr<const void> owner_; ///< of bytes_
     float scale_ = 1;
     std::vector<double> mean_;
     double least_ = 0, greatest_ = 0;

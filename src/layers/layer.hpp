@@ -6,6 +6,7 @@
 #include "numerics/memory.hpp"
 #include "numerics/view.hpp"
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -44,6 +45,9 @@ struct LayerKind {
 
 std::span<const LayerKind> layer_kinds();
 
+/// Told in a backward pass: from this offset of the flat arrays on, gradients are final and values no longer needed.
+using FinalFrom = std::function<void(std::size_t offset)>;
+
 /// Layers in sequence, with the activations and gradients between them in the workspace.
 class Stack {
 public:
@@ -59,13 +63,15 @@ public:
     Matrix<const float> forward(std::span<const float> values, Matrix<const float> in);
     /// Where the gradient by the output is to be written before backward(): [rows of the last forward(), output].
     Matrix<float> diff_output();
-    /// diff_in: [rows, input] or empty where the input's gradient is not wanted.
-    void backward(std::span<const float> values, Matrix<float> diff_in, std::span<float> gradients);
+    /// diff_in: [rows, input] or empty where the input's gradient is not wanted. final_from is called after each layer.
+    void backward(std::span<const float> values, Matrix<float> diff_in, std::span<float> gradients,
+                  const FinalFrom& final_from);
 
 private:
     struct Place {
         std::unique_ptr<Layer> layer;
         std::size_t width, output; ///< elements of its output; their place in the workspace
+        std::size_t first;         ///< offset from which on its parameters stand
     };
     Matrix<float> out(std::size_t index) const;
     Matrix<float> diff(std::size_t index) const;

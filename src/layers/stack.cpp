@@ -30,11 +30,12 @@ Stack::Stack(const std::vector<config::Settings>& layers, const Building& buildi
     std::size_t widest = layers.empty() ? elements(input_) : 0;
     for (const config::Settings& settings : layers) {
         const std::string path = building.path + "/" + settings.kind + std::to_string(++count[settings.kind]);
+        const std::size_t first = building.parameters.size();
         auto layer = layer_kind(settings.kind)
                          .make(settings, {building.parameters, workspace_, building.max_rows, path, output()});
         const std::size_t width = elements(layer->output());
         widest = std::max(widest, width);
-        layers_.push_back({std::move(layer), width, workspace_.plan(building.max_rows * width)});
+        layers_.push_back({std::move(layer), width, workspace_.plan(building.max_rows * width), first});
     }
     // Gradients between layers alternate between two pieces: a layer reads one and writes the other.
     for (std::size_t i = 0; i < std::min<std::size_t>(2, std::max<std::size_t>(1, layers.size())); ++i) {
@@ -75,7 +76,8 @@ Matrix<float> Stack::diff_output() {
     return diff(layers_.size() - 1);
 }
 
-void Stack::backward(std::span<const float> values, Matrix<float> diff_in, std::span<float> gradients) {
+void Stack::backward(std::span<const float> values, Matrix<float> diff_in, std::span<float> gradients,
+                     const FinalFrom& final_from) {
     if (layers_.empty()) {
         for (std::size_t i = 0; i < diff_in.rows(); ++i)
             std::ranges::copy(diff_output().row(i), diff_in.row(i).begin());
@@ -84,6 +86,7 @@ void Stack::backward(std::span<const float> values, Matrix<float> diff_in, std::
     for (std::size_t i = layers_.size(); i-- > 0;) {
         const Matrix<const float> in = i == 0 ? in_ : Matrix<const float>(out(i - 1));
         layers_[i].layer->backward(values, in, out(i), diff(i), i == 0 ? diff_in : diff(i - 1), gradients);
+        final_from(layers_[i].first);
     }
 }
 

@@ -77,8 +77,10 @@ struct Vae::Parts {
     ParameterTable parameters;
     Workspace workspace;
     Stack encoder;
+    std::size_t heads_first; ///< offset from which on the heads' parameters stand
     Dense heads;
     Stack decoder;
+    std::size_t output_first; ///< and the output layer's
     Dense output;
     std::unique_ptr<Likelihood> likelihood;
     std::size_t output_bias; ///< offset in the flat arrays
@@ -90,8 +92,10 @@ struct Vae::Parts {
           dimensions(checked_elements(sample_shape)),
           max_rows(rows),
           encoder(settings.encoder, building("encoder", sample_shape)),
+          heads_first(parameters.size()),
           heads(make_heads(latent, building("encoder", encoder.output()))),
           decoder(settings.decoder, building("decoder", {latent})),
+          output_first(parameters.size()),
           output(make_output(dimensions, building("decoder", decoder.output()))),
           output_bias(parameters.all().back().offset),
           heads_at(workspace.plan(rows * 2 * latent)),
@@ -188,7 +192,7 @@ Bound bound(const Parts& p, std::size_t rows) {
 } // namespace
 
 Bound Vae::gradient(std::span<const float> values, const Batch& batch, const Stream& noise, double beta, double scale,
-                    std::span<float> gradients) {
+                    std::span<float> gradients, const layers::FinalFrom& final_from) {
     Parts& p = *parts_;
     const std::size_t rows = batch.samples.size();
     if (rows == 0) {
@@ -203,14 +207,16 @@ Bound Vae::gradient(std::span<const float> values, const Batch& batch, const Str
     const Matrix<float> diff_outputs = f.outputs;
     p.likelihood->evaluate(values, f.outputs, x, static_cast<float>(scale), p.reconstruction, diff_outputs, gradients);
     p.output.backward(values, f.decoded, f.outputs, diff_outputs, p.decoder.diff_output(), gradients);
+    final_from(p.output_first);
     const Matrix<float> diff_z = p.piece(p.diff_z_at, rows, p.latent);
-    p.decoder.backward(values, diff_z, gradients);
+    p.decoder.backward(values, diff_z, gradients, final_from);
 
     const Matrix<float> diff_heads = f.heads;
     backpropagate_posterior(f.heads, f.noise, diff_z, static_cast<float>(scale * beta), diff_heads);
     const Matrix<float> diff_hidden = p.encoder.empty() ? Matrix<float>() : p.encoder.diff_output();
     p.heads.backward(values, f.hidden, f.heads, diff_heads, diff_hidden, gradients);
-    p.encoder.backward(values, {}, gradients);
+    final_from(p.heads_first);
+    p.encoder.backward(values, {}, gradients, final_from);
     return bound(p, rows);
 }
 

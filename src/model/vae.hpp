@@ -54,9 +54,10 @@ public:
     void initialise(std::uint32_t seed, std::span<const double> data_mean, std::span<float> values) const;
 
     /// Forward and backward of one shard: overwrites gradients with scale * d(-sum over rows of (reconstruction - beta
-    /// * kl)) / d values. No rows: gradients become zero.
-    Bound gradient(std::span<const float> values, const Batch& batch, const Stream& noise, double beta, double scale,
-                   std::span<float> gradients);
+    /// * kl)) / d values. No rows: gradients become zero. final_from is called as the backward pass goes on.
+    Bound gradient(
+        std::span<const float> values, const Batch& batch, const Stream& noise, double beta, double scale,
+        std::span<float> gradients, const layers::FinalFrom& final_from = [](std::size_t) {});
 
     /// The bound alone, of any number of rows up to max_rows.
     Bound evaluate(std::span<const float> values, const Batch& batch, const Stream& noise);

@@ -30,6 +30,12 @@ void columns(Matrix<const float> m, std::span<float> out) {
     });
 }
 
+void sums(std::span<const float> a, std::span<const float> b, std::span<float> out) {
+    simd::for_each_vector(out.size(), [&](auto at) HWY_ATTR {
+        at.store(simd::hn::Add(at.load(a.data()), at.load(b.data())), out.data());
+    });
+}
+
 /// 0 x is 0 for a finite x, else not a number, which stays in a sum.
 bool finite(std::span<const float> values) {
     simd::V zeros = simd::all(0);
@@ -48,6 +54,7 @@ namespace {
 HWY_EXPORT(squares);
 HWY_EXPORT(columns);
 HWY_EXPORT(finite);
+HWY_EXPORT(sums);
 } // namespace
 
 double tree_sum(std::span<const double> terms) {
@@ -62,6 +69,22 @@ double sum_of_squares(std::span<const float> block) { return HWY_DYNAMIC_DISPATC
 void column_sums(Matrix<const float> m, std::span<float> out) {
     if (out.size() != m.columns()) fail("the sums of {} columns do not fit in {} values", m.columns(), out.size());
     HWY_DYNAMIC_DISPATCH(columns)(m, out);
+}
+
+void add(std::span<const float> a, std::span<const float> b, std::span<float> out) {
+    if (a.size() != out.size() || b.size() != out.size())
+        fail("a sum of {} and {} values does not fit in {}", a.size(), b.size(), out.size());
+    HWY_DYNAMIC_DISPATCH(sums)(a, b, out);
+}
+
+std::int64_t hash_bits(std::span<const float> values, std::size_t seed) {
+    // Multiply and fold (the finaliser of MurmurHash3, Appleby 2011), a value at a time.
+    std::uint64_t hash = seed ^ 0x9e3779b97f4a7c15U;
+    for (const float value : values) {
+        hash = (hash ^ std::bit_cast<std::uint32_t>(value)) * 0xff51afd7ed558ccdU;
+        hash ^= hash >> 33;
+    }
+    return static_cast<std::int64_t>(hash);
 }
 
 bool all_finite(std::span<const float> values) { return HWY_DYNAMIC_DISPATCH(finite)(values); }

@@ -3,6 +3,7 @@
 
 #include "numerics/view.hpp"
 
+#include <cstdint>
 #include <span>
 
 namespace elbo {
@@ -15,6 +16,12 @@ double tree_sum(std::span<const double> terms);
 
 /// Sum of squares of one block's elements, in double.
 double sum_of_squares(std::span<const float> block);
+
+/// out[i] = a[i] + b[i]; out may be a or b.
+void add(std::span<const float> a, std::span<const float> b, std::span<float> out);
+
+/// A hash of the values' bits, seeded: finds where copies of an array differ.
+std::int64_t hash_bits(std::span<const float> values, std::size_t seed);
 
 /// out[j] = sum over rows of m(i, j).
 void column_sums(Matrix<const float> m, std::span<float> out);

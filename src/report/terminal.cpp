@@ -7,11 +7,26 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 
 namespace elbo::report {
 
+namespace {
+
+/// Open MPI gives its ranks a pseudo-terminal for standard output wherever its own goes: what counts is its own.
+bool output_is_terminal() {
+    if (isatty(STDOUT_FILENO) != 1) return false;
+    if (!std::getenv("OMPI_COMM_WORLD_SIZE")) return true;
+    std::error_code none;
+    const std::string output = std::filesystem::read_symlink(fmt::format("/proc/{}/fd/1", getppid()), none).string();
+    return output.starts_with("/dev/pts/") || output.starts_with("/dev/tty");
+}
+
+} // namespace
+
 Terminal::Terminal(bool speaks, Verbosity verbosity)
-    : speaks_(speaks), is_terminal_(isatty(STDOUT_FILENO) == 1), verbosity_(verbosity) {}
+    : speaks_(speaks), is_terminal_(output_is_terminal()), verbosity_(verbosity) {}
 
 Terminal::~Terminal() { clear_live(); }
 

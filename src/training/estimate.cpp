@@ -1,27 +1,38 @@
 #include "training/estimate.hpp"
 
+#include "comm/exchange.hpp"
 #include "data/loader.hpp"
 #include "optimizers/optimizer.hpp"
+
+#include <algorithm>
 
 namespace elbo::training {
 namespace {
 
-/// Resident memory of a process that has initialised MPI and oneDNN and opened an HDF5 file, before any array of a
-/// training (Debian 12, Open MPI 4.1.4, oneDNN 2.6.3).
-constexpr std::size_t process_bytes = 40 << 20;
+/// A process that has initialised MPI and oneDNN and opened an HDF5 file, before any array of a training: memory of its
+/// own, and code of libraries, which a node holds once (Debian 12, Open MPI 4.1.4, oneDNN 2.6.3).
+constexpr std::size_t process_bytes = 14 << 20, library_bytes = 26 << 20;
 
 } // namespace
 
-Memory memory_of_a_rank(const config::Config& config, const model::Vae& model, std::size_t rows,
+Memory memory_of_a_node(const config::Config& config, const model::Vae& model, std::size_t ranks, std::size_t rows,
                         std::size_t data_bytes) {
     const std::size_t array = model.parameters().size() * sizeof(float);
+    const std::size_t virtual_ranks = std::max(ranks, config.training.virtual_ranks.value_or(ranks));
     Memory memory;
-    memory.parameters = 2 * array;
-    memory.optimizer = optimizers::optimizer_kind(config.optimizer.kind.kind).states * array;
+    memory.ranks = ranks;
+    memory.values = array;
     memory.data = data_bytes;
+    for (std::size_t rank = 0; rank < ranks; ++rank) {
+        const comm::Leaves leaves{virtual_ranks * rank / ranks, virtual_ranks * (rank + 1) / ranks};
+        memory.gradients += array * comm::Exchange::gradient_arrays(virtual_ranks, leaves);
+    }
+    const std::size_t states = optimizers::optimizer_kind(config.optimizer.kind.kind).states;
+    memory.optimizer = states * array;
     memory.workspace = model.workspace_bytes() + 2 * data::Loader::bytes(model.dimensions(), rows);
-    memory.process = process_bytes;
-    memory.checkpoint = array + memory.optimizer;
+    memory.processes = ranks * process_bytes + library_bytes;
+    // The file's image and, where others own parts of the optimiser's state, the whole of it.
+    memory.checkpoint = (1 + states) * array + (ranks > 1 ? states * array : 0);
     return memory;
 }
 

@@ -8,19 +8,23 @@
 
 namespace elbo::training {
 
-/// Bytes of memory of one rank.
+/// Bytes of memory on a node.
 struct Memory {
-    std::size_t parameters = 0; ///< values and gradients
-    std::size_t optimizer = 0;
-    std::size_t data = 0;      ///< training and validation data in their own types
-    std::size_t workspace = 0; ///< activations, their gradients and batches
-    std::size_t process = 0;   ///< code and buffers of MPI, oneDNN and HDF5: measured, see docs/architecture.md
-    std::size_t checkpoint = 0; ///< besides, on rank 0 while it saves: the file's image
-    std::size_t rank() const { return parameters + optimizer + data + workspace + process; }
+    std::size_t ranks = 1;
+    std::size_t values = 0;     ///< shared by the node's ranks
+    std::size_t data = 0;       ///< training and validation data in their own types, shared
+    std::size_t gradients = 0;  ///< of all ranks
+    std::size_t optimizer = 0;  ///< divided among them
+    std::size_t workspace = 0;  ///< of each rank: activations, their gradients and batches
+    std::size_t processes = 0;  ///< code and buffers of MPI, oneDNN and HDF5: measured
+    std::size_t checkpoint = 0; ///< besides, of rank 0 while it saves
+
+    std::size_t node() const { return values + data + gradients + optimizer + ranks * workspace + processes; }
 };
 
-/// rows: at most so many a rank and batch, for which the model was made. data_bytes: of the datasets in memory.
-Memory memory_of_a_rank(const config::Config& config, const model::Vae& model, std::size_t rows,
+/// Of a node that holds all `ranks` of a training, one virtual rank each. rows: of a virtual rank, for which the model
+/// was made. data_bytes: of the datasets.
+Memory memory_of_a_node(const config::Config& config, const model::Vae& model, std::size_t ranks, std::size_t rows,
                         std::size_t data_bytes);
 
 } // namespace elbo::training

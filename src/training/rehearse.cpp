@@ -69,7 +69,7 @@ void steps(Trainer& trainer, int count) {
 /// Steps, validation, pictures and a checkpoint.
 void first_half(const comm::Communicator& world, const config::Config& config, const fs::path& folder,
                 report::Terminal& terminal) {
-    Trainer trainer(world, config);
+    Trainer trainer(world, config, virtual_ranks_at_start(world, config));
     trainer.initialise();
     terminal.line(fmt::format("model       {}, {} parameters", describe_model(config, trainer.model()),
                               with_commas(trainer.model().parameters().trainable())));
@@ -79,9 +79,10 @@ void first_half(const comm::Communicator& world, const config::Config& config, c
     const std::chrono::duration<double> a_step = Clock::now() - start;
     trainer.validate(validation_samples);
     terminal.line("steps       done, validation done");
+    const std::vector<std::byte> image = trainer.checkpoint();
     world.on_first([&] {
         trainer.draw(folder / "samples.png");
-        storage::write_whole(folder / "checkpoint.h5", trainer.checkpoint());
+        storage::write_whole(folder / "checkpoint.h5", image);
     });
     terminal.line("checkpoint  written, pictures drawn");
     terminal.line(fmt::format("an epoch    about {} ({} steps, without validation)",
@@ -100,7 +101,7 @@ Exit rehearse(const comm::Communicator& world, const config::Config& config, con
     });
     const TemporaryFolder folder(world);
     first_half(world, config, folder.path(), terminal);
-    Trainer resumed(world, config);
+    Trainer resumed(world, config, virtual_ranks_at_start(world, config));
     resumed.restore(folder.path() / "checkpoint.h5");
     steps(resumed, steps_after_resume);
     terminal.line("resume      done");

@@ -59,10 +59,47 @@ void announce_start(const config::Config& config, const Start& start, const Trai
     monitor.event("resume", {{"checkpoint", start.found.checkpoint.filename().string()},
                              {"epoch", static_cast<std::int64_t>(state.epoch)},
                              {"step", static_cast<std::int64_t>(state.step)}});
+    if (start.virtual_ranks != start.virtual_ranks_before) {
+        terminal.line(fmt::format("virtual ranks {} -> {} from step {}: from here on the last bits may differ",
+                                  start.virtual_ranks_before, start.virtual_ranks, with_commas(state.step)));
+        monitor.event("virtual_ranks", {{"before", static_cast<std::int64_t>(start.virtual_ranks_before)},
+                                        {"after", static_cast<std::int64_t>(start.virtual_ranks)},
+                                        {"step", static_cast<std::int64_t>(state.step)}});
+    }
     if (start.found.changes.empty()) return;
     terminal.line("changed " + changes_text(start.found.changes));
     for (const config::Difference& change : start.found.changes)
         monitor.event("change", {{"key", change.key}, {"before", change.before}, {"after", change.after}});
+}
+
+} // namespace
+
+std::uint64_t virtual_ranks_at_start(const comm::Communicator& world, const config::Config& config) {
+    const auto ranks = static_cast<std::uint64_t>(world.size());
+    const std::uint64_t asked = config.training.virtual_ranks.value_or(ranks);
+    if (asked < ranks)
+        throw comm::AgreedError(
+            fmt::format("training.virtual_ranks is {}, but there are {} ranks; give it at least their "
+                        "number, or start fewer",
+                        asked, ranks),
+            Exit::wrong_input);
+    return asked;
+}
+
+namespace {
+
+/// Those of the run that goes on, unless it is asked for others or there are more ranks.
+std::uint64_t virtual_ranks_of(const comm::Communicator& world, const config::Config& config, std::uint64_t before) {
+    if (before == 0) return virtual_ranks_at_start(world, config);
+    const auto ranks = static_cast<std::uint64_t>(world.size());
+    const std::uint64_t now = std::max(config.training.virtual_ranks.value_or(before), ranks);
+    if (now != before && config.training.exact)
+        throw comm::AgreedError(
+            fmt::format("the run has {} virtual ranks, and {} would change its last bits, which "
+                        "training.exact forbids; start at most {} ranks, or set training.exact=false",
+                        before, now, before),
+            Exit::wrong_input);
+    return now;
 }
 
 } // namespace
@@ -81,7 +118,13 @@ Start look(const comm::Communicator& world, const RunPaths& paths, const config:
         kind = finished(start.found.state, config.training) ? 2 : 1;
     });
     start.kind = static_cast<Start::Kind>(world.most(kind));
-    if (start.kind != Start::Kind::finished) return start;
+    if (start.kind != Start::Kind::finished) {
+        const bool goes_on = start.kind == Start::Kind::resume;
+        start.virtual_ranks_before = static_cast<std::uint64_t>(
+            world.most(goes_on ? static_cast<std::int64_t>(start.found.state.virtual_ranks) : 0));
+        start.virtual_ranks = virtual_ranks_of(world, config, start.virtual_ranks_before);
+        return start;
+    }
     const State& state = start.found.state;
     terminal.outcome(fmt::format("{}: finished, {} epochs{}; nothing to do (more: training.epochs={}, anew: --fresh)",
                                  paths.folder.string(), state.epoch,
@@ -120,6 +163,8 @@ void announce(const comm::Communicator& world, const config::Config& config, con
     const std::uint64_t batch = trainer.batch(), ranks = world.size(), rows = data::largest_shard(batch, ranks);
     terminal.line(fmt::format("batch {} = {}{} a rank x {}, {} steps an epoch", batch, batch % ranks ? "up to " : "",
                               rows, ranks, with_commas(trainer.steps_an_epoch())));
+    if (trainer.virtual_ranks() != ranks)
+        terminal.line(fmt::format("order    sums over {} virtual ranks", trainer.virtual_ranks()));
     if (ranks > 1 && rows < few_rows)
         terminal.warning(
             fmt::format("{} rows a rank are few: a larger training.batch or fewer ranks would be faster", rows));

@@ -28,6 +28,7 @@ void for_each_attribute(AnyState& state, Visit&& visit) {
     visit("plateau_any", state.plateau.any);
     visit("seconds", state.seconds);
     visit("metrics_bytes", state.metrics_bytes);
+    visit("virtual_ranks", state.virtual_ranks);
 }
 
 } // namespace

@@ -24,6 +24,7 @@ struct State {
     optimizers::PlateauState plateau;
     double seconds = 0;              ///< of training, over all resumes
     std::uint64_t metrics_bytes = 0; ///< length of metrics.jsonl
+    std::uint64_t virtual_ranks = 0; ///< whose order of summation the arithmetic follows
 };
 
 std::map<std::string, storage::StateValue> to_attributes(const State& state);

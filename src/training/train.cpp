@@ -41,6 +41,7 @@ void train_epoch(Run& run) {
         if (every > 0 && run.trainer.state().step % every == 0) {
             run.trainer.collect();
             refuse_divergence(run.trainer, run.trainer.state().line_sum);
+            run.trainer.compare_nodes();
             run.monitor.steps_done(run.trainer);
         }
         run.monitor.live(run.trainer);
@@ -69,11 +70,11 @@ bool judge(Trainer& trainer, const std::optional<Validation>& validation) {
 
 void save(Run& run, bool best) {
     run.trainer.state().seconds = run.monitor.seconds();
+    const auto start = std::chrono::steady_clock::now();
+    const std::vector<std::byte> image = run.trainer.checkpoint();
     run.world.on_first([&] {
-        const auto start = std::chrono::steady_clock::now();
         const std::uint64_t step = run.trainer.state().step;
         const std::filesystem::path path = run.paths.checkpoint(step);
-        const std::vector<std::byte> image = run.trainer.checkpoint();
         storage::write_whole(path, image);
         storage::replace_link(run.paths.latest(), path.filename());
         if (best) storage::replace_link(run.paths.best(), path.filename());
@@ -149,7 +150,7 @@ Exit train(const comm::Communicator& world, const config::Config& config, const 
     const Start start = look(world, paths, config, options.fresh, terminal);
     if (start.kind == Start::Kind::finished) return Exit::done;
 
-    Trainer trainer(world, config);
+    Trainer trainer(world, config, start.virtual_ranks);
     const std::unique_ptr<storage::FolderLock> lock = open_run(world, paths, config, start, trainer);
     if (start.kind == Start::Kind::resume)
         trainer.restore(start.found.checkpoint);

@@ -40,6 +40,10 @@ training:
   batch_per_rank: ~
   patience: ~
   threads: 1
+  virtual_ranks: ~
+  exact: false
+communication:
+  shared: true
 checkpoint:
   every: 1
   keep: 3

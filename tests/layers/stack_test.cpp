@@ -39,7 +39,18 @@ void check(Bench& bench, std::size_t outputs) {
     ASSERT_EQ(diff.rows(), Bench::rows);
     ASSERT_EQ(diff.columns(), outputs);
     std::copy(weights.begin(), weights.end(), diff.data());
-    bench.stack.backward(bench.values, {bench.diff_in.data(), Bench::rows, Bench::inputs}, bench.gradients);
+    // What is told to be final is kept, and must still be there at the end.
+    std::size_t told = bench.gradients.size();
+    std::vector<float> kept(told);
+    const auto final_from = [&](std::size_t offset) {
+        EXPECT_LT(offset, told);
+        const auto from = static_cast<std::ptrdiff_t>(offset), to = static_cast<std::ptrdiff_t>(told);
+        std::copy(bench.gradients.begin() + from, bench.gradients.begin() + to, kept.begin() + from);
+        told = offset;
+    };
+    bench.stack.backward(bench.values, {bench.diff_in.data(), Bench::rows, Bench::inputs}, bench.gradients, final_from);
+    EXPECT_EQ(told, 0u);
+    EXPECT_EQ(kept, bench.gradients);
     std::vector<test::Variable> variables = {{"input", bench.in, bench.diff_in}};
     for (const Parameter& p : bench.parameters.all()) {
         variables.push_back({p.path, std::span(bench.values).subspan(p.offset, p.size),

@@ -1,14 +1,13 @@
 // Collective calls and errors that all ranks agree on.
 #include "comm/communicator.hpp"
-#include "comm/exchange.hpp"
 #include "mpi/world.hpp"
 #include "support/files.hpp"
 
 #include <gtest/gtest.h>
 
 #include <array>
-#include <cmath>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -68,24 +67,23 @@ TEST(Communicator, AnErrorOfTheFirstRanksWorkReachesAll) {
     EXPECT_EQ(calls, world().first() ? 1 : 0);
 }
 
-TEST(Exchange, SumsGradientsAndUpdatesEveryElementOnce) {
-    constexpr std::size_t count = 10007;
-    comm::Exchange exchange(world(), count);
-    for (std::size_t i = 0; i < count; ++i)
-        exchange.gradients()[i] = static_cast<float>(i % 7 + static_cast<std::size_t>(world().rank()));
-    exchange.reduce();
-    const int size = world().size();
-    double squares = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-        const double expected = static_cast<double>(i % 7) * size + size * (size - 1) / 2;
-        squares += expected * expected;
+TEST(Communicator, GathersByRank) {
+    const std::vector<std::int64_t> values = world().gather(world().rank() * 10);
+    const std::vector<std::string> texts = world().gather(std::string(static_cast<std::size_t>(world().rank()), 'x'));
+    ASSERT_EQ(values.size(), static_cast<std::size_t>(world().size()));
+    for (std::size_t rank = 0; rank < values.size(); ++rank) {
+        EXPECT_EQ(values[rank], static_cast<std::int64_t>(10 * rank));
+        EXPECT_EQ(texts[rank].size(), rank);
     }
-    EXPECT_NEAR(exchange.gradient_norm(), std::sqrt(squares), 1e-9 * std::sqrt(squares));
-    exchange.update([&](std::size_t begin, std::size_t end) {
-        for (std::size_t i = begin; i < end; ++i) exchange.values()[i] += exchange.gradients()[i] + 1;
-    });
-    for (std::size_t i = 0; i < count; ++i)
-        ASSERT_EQ(exchange.values()[i], static_cast<float>(static_cast<int>(i % 7) * size + size * (size - 1) / 2 + 1));
+}
+
+TEST(Communicator, RanksThatDifferAreNamed) {
+    EXPECT_NO_THROW(world().require_same("the weather", "fine"));
+    if (world().size() < 2) return;
+    const std::string message = message_of<comm::AgreedError>(
+        [&] { world().require_same("the weather", world().rank() == world().size() - 1 ? "rain" : "fine"); });
+    EXPECT_TRUE(contains(message, "rank " + std::to_string(world().size() - 1))) << message;
+    EXPECT_TRUE(contains(message, "rain") && contains(message, "fine") && contains(message, "weather")) << message;
 }
 
 } // namespace

@@ -24,7 +24,7 @@ ROOMS = {
     r"CLI/": {"main.cpp"},
     r"(s?png|jpeglib|turbojpeg)": {"images"},
     r"zlib\.h$": {"convert"},
-    r"nlohmann/": {"report", "training"},
+    r"nlohmann/": {"report"},
     r"(hwy|Random123)/": set(LAYOUT[:LAYOUT.index("base")]),
 }
 

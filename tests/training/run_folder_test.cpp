@@ -34,6 +34,7 @@ training::State distinct_state() {
     state.plateau.any = true;
     state.seconds = 16.5;
     state.metrics_bytes = 17;
+    state.virtual_ranks = 18;
     return state;
 }
 

@@ -1,0 +1,21 @@
+// Inside comm: MPI's own types, and the one check that every call goes through.
+#pragma once
+
+#include "comm/communicator.hpp"
+
+#include <mpi.h>
+
+#include <span>
+
+namespace elbo::comm {
+
+/// Throws Error with MPI's own message where a call failed.
+void check(int code, const char* call);
+
+MPI_Comm handle_of(const Communicator& communicator);
+
+/// Blocking messages between two ranks of a communicator; nothing where there are no values.
+void send(const Communicator& communicator, std::span<const float> values, int rank);
+void receive(const Communicator& communicator, std::span<float> values, int rank);
+
+} // namespace elbo::comm

@@ -1,0 +1,78 @@
+#include "comm/node_memory.hpp"
+
+#include "base/text.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <limits>
+
+namespace elbo::comm {
+namespace {
+
+/// Mappings are whole huge pages, which the system uses for them where it has any.
+constexpr std::size_t granule = std::size_t{2} << 20;
+
+/// Memory that could be given to processes now, or "no limit known" where the system does not say.
+std::size_t available_memory() {
+    std::ifstream file("/proc/meminfo");
+    for (std::string word; file >> word;)
+        if (std::size_t kibibytes = 0; word == "MemAvailable:" && file >> kibibytes) return kibibytes * 1024;
+    return std::numeric_limits<std::size_t>::max();
+}
+
+void refuse_too_much(std::size_t bytes, const std::string& what) {
+    if (const std::size_t room = available_memory(); bytes > room)
+        fail("{}: {} of shared memory are needed on this host, but {} are free; use fewer ranks a node or a smaller "
+             "model",
+             what, human_bytes(static_cast<double>(bytes)), human_bytes(static_cast<double>(room)));
+}
+
+/// An anonymous file in memory: /dev/shm, whose size containers often limit, has no part in it.
+int make_file(std::size_t bytes, const std::string& what) {
+    const int file = memfd_create("elbo", MFD_CLOEXEC);
+    if (file < 0 || ftruncate(file, static_cast<off_t>(bytes)) != 0)
+        fail("{}: no shared memory of {} can be had: {}; set communication.shared: false", what,
+             human_bytes(static_cast<double>(bytes)), std::strerror(errno));
+    return file;
+}
+
+std::byte* map(int file, std::size_t bytes, const std::string& what) {
+    const int flags = file < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
+    void* const address = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, flags, file, 0);
+    if (address == MAP_FAILED) fail("{}: memory cannot be mapped: {}", what, std::strerror(errno));
+    madvise(address, bytes, MADV_HUGEPAGE); // a wish: the mapping serves as well without
+    return static_cast<std::byte*>(address);
+}
+
+} // namespace
+
+NodeMemory::NodeMemory(const Communicator& node, std::size_t bytes, const std::string& what)
+    : bytes_((std::max<std::size_t>(bytes, 1) + granule - 1) / granule * granule) {
+    int file = -1;
+    node.on_first([&] {
+        refuse_too_much(bytes_, what);
+        if (node.size() > 1) file = make_file(bytes_, what);
+    });
+    const std::string name = node.broadcast(fmt::format("/proc/{}/fd/{}", getpid(), file));
+    node.together([&] {
+        if (!node.first()) file = open(name.c_str(), O_RDWR | O_CLOEXEC);
+        if (file < 0 && node.size() > 1)
+            fail("{}: {} cannot be opened: {}; where the ranks of a host are in several containers, set "
+                 "communication.shared: false",
+                 what, name, std::strerror(errno));
+        data_ = map(file, bytes_, what);
+    });
+    if (file >= 0) close(file);
+}
+
+NodeMemory::~NodeMemory() {
+    if (data_) munmap(data_, bytes_);
+}
+
+} // namespace elbo::comm

@@ -1,0 +1,84 @@
+#include "training/inputs.hpp"
+
+#include "base/version.hpp"
+#include "comm/node_memory.hpp"
+#include "numerics/matmul.hpp"
+#include "storage/files.hpp"
+#include "storage/hash.hpp"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace elbo::training {
+namespace {
+
+constexpr std::string_view preferred_train = "/train/x", preferred_validation = "/test/x";
+
+data::Dataset load(const comm::Nodes& nodes, const std::string& location, std::string_view preferred,
+                   const config::Data& settings) {
+    const storage::DatasetReader reader = agreed(nodes.world(), [&] {
+        const storage::Location place = storage::locate(location, preferred);
+        return storage::DatasetReader(place.file, place.dataset);
+    });
+    const storage::DatasetInfo& info = reader.info();
+    const std::string name = fmt::format("{}:{}", info.file, info.name);
+    nodes.world().require_same("the shape of " + name, fmt::format("{} {}", describe(info.shape), info.stored));
+
+    const std::size_t bytes = info.rows() * info.row_bytes();
+    const auto memory = std::make_shared<comm::NodeMemory>(nodes.node(), bytes, name);
+    const std::span<std::byte> contents(memory->data(), bytes);
+    nodes.world().together([&] {
+        if (nodes.node().first()) reader.read_rows(0, info.rows(), contents);
+    });
+    data::Dataset dataset =
+        agreed(nodes.world(), [&] { return data::Dataset(info, contents, memory, settings.scale); });
+    nodes.world().require_same(fmt::format("the contents of {} (a fingerprint)", name), dataset.fingerprint());
+    return dataset;
+}
+
+} // namespace
+
+data::Dataset load_train(const comm::Nodes& nodes, const config::Data& settings) {
+    return load(nodes, settings.train, preferred_train, settings);
+}
+
+std::optional<data::Dataset> load_validation(const comm::Nodes& nodes, const config::Data& settings,
+                                             const data::Dataset& train) {
+    if (settings.validation.empty()) return std::nullopt;
+    std::optional<data::Dataset> validation = load(nodes, settings.validation, preferred_validation, settings);
+    nodes.world().together([&] {
+        if (validation->info().sample_shape() != train.info().sample_shape())
+            reject("{}: samples of {}, but those of {} are {}", validation->name(),
+                   describe(validation->info().sample_shape()), train.name(), describe(train.info().sample_shape()));
+    });
+    return validation;
+}
+
+data::Binarize binarize_of(const config::Data& settings) {
+    if (settings.binarize == "threshold") return data::Binarize::threshold;
+    return settings.binarize == "dynamic" ? data::Binarize::dynamic : data::Binarize::none;
+}
+
+void refuse_outside(const data::Dataset& dataset, std::pair<double, double> support, const config::Config& config) {
+    const bool inside = dataset.least() >= support.first && dataset.greatest() <= support.second;
+    if (config.data.binarize != "none" || inside) return;
+    reject("{}: values from {:.6g} to {:.6g}, but the likelihood {} takes [{}, {}]; set data.scale (a factor on the "
+           "stored "
+           "values) or another likelihood",
+           dataset.name(), dataset.least(), dataset.greatest(), config.model.likelihood.kind, support.first,
+           support.second);
+}
+
+void require_same_program(const comm::Communicator& world) {
+    if (world.size() == 1) return;
+    const std::string program = agreed(world, [] { return storage::read_text("/proc/self/exe"); });
+    world.require_same("the program (a fingerprint of the file)",
+                       storage::fingerprint(version, std::as_bytes(std::span(program))));
+    world.require_same("the matrix library", matmul_library_version() + " for " + matmul_instruction_set());
+}
+
+} // namespace elbo::training

@@ -1,0 +1,133 @@
+// The node-shared replica and its canonical sums: the same bits for every layout of virtual ranks over ranks and nodes.
+#include "comm/exchange.hpp"
+#include "mpi/world.hpp"
+#include "numerics/random.hpp"
+#include "numerics/sums.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+namespace {
+
+using namespace elbo;
+using comm::Leaves;
+
+constexpr int steps = 3;
+
+/// A gradient whose elements differ in magnitude, so that the order of additions shows in the bits.
+void fill_gradient(std::size_t virtual_rank, int step, std::span<float> out) {
+    fill_normal({7, Purpose::initial_values, static_cast<std::uint32_t>(step)}, virtual_rank, 0, out);
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] *= std::exp2(static_cast<float>((i + virtual_rank) % 13));
+}
+
+/// The canonical sum as design says it: recursively, by one who computes everything.
+std::vector<float> canonical_sum(Leaves node, int step, std::size_t parameters) {
+    std::vector<float> sum(parameters);
+    if (node.size() == 1) {
+        fill_gradient(node.begin, step, sum);
+        return sum;
+    }
+    std::size_t half = 1;
+    while (2 * half < node.size()) half *= 2;
+    sum = canonical_sum({node.begin, node.begin + half}, step, parameters);
+    const std::vector<float> right = canonical_sum({node.begin + half, node.end}, step, parameters);
+    for (std::size_t i = 0; i < parameters; ++i) sum[i] += right[i];
+    return sum;
+}
+
+struct Outcome {
+    std::vector<float> values;
+    std::vector<double> norms;
+};
+
+Outcome expected(std::size_t parameters, std::size_t virtual_ranks) {
+    Outcome outcome{std::vector<float>(parameters, 1), {}};
+    for (int step = 0; step < steps; ++step) {
+        const std::vector<float> sum = canonical_sum({0, virtual_ranks}, step, parameters);
+        std::vector<double> squares;
+        for (std::size_t begin = 0; begin < parameters; begin += sum_block)
+            squares.push_back(sum_of_squares(std::span(sum).subspan(begin, std::min(sum_block, parameters - begin))));
+        outcome.norms.push_back(std::sqrt(tree_sum(squares)));
+        for (std::size_t i = 0; i < parameters; ++i) outcome.values[i] -= 0.125F * sum[i];
+    }
+    return outcome;
+}
+
+/// What the ranks compute together; pieces: how many parts a backward pass reports as final one after the other.
+Outcome computed(std::size_t parameters, std::size_t virtual_ranks, bool shared, bool norm, int pieces) {
+    const comm::Nodes nodes(world(), shared);
+    comm::Exchange exchange(nodes, parameters, virtual_ranks);
+    exchange.write_values([](std::span<float> values) { std::fill(values.begin(), values.end(), 1.0F); });
+    Outcome outcome;
+    for (int step = 0; step < steps; ++step) {
+        const auto evaluate = [&](std::size_t leaf, std::span<float> gradients, const comm::FinalFrom& final_from) {
+            EXPECT_TRUE((nodes.my_leaves(virtual_ranks).contains({leaf, leaf + 1})));
+            fill_gradient(leaf, step, gradients);
+            for (int piece = pieces; piece-- > 0;)
+                final_from(parameters * static_cast<std::size_t>(piece) / static_cast<std::size_t>(pieces));
+        };
+        const auto update = [&](std::size_t, std::size_t begin, std::size_t end) {
+            for (std::size_t i = begin; i < end; ++i) exchange.values()[i] -= 0.125F * exchange.gradients()[i];
+        };
+        if (norm)
+            exchange.step(evaluate, update, [&] { outcome.norms.push_back(exchange.gradient_norm()); });
+        else
+            exchange.step(evaluate, update);
+    }
+    outcome.values.assign(exchange.values().begin(), exchange.values().end());
+    const std::vector<std::int64_t> hashes = world().gather(exchange.values_hash());
+    for (const std::int64_t hash : hashes) EXPECT_EQ(hash, hashes.front());
+    return outcome;
+}
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+    return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+TEST(Exchange, EveryLayoutGivesTheCanonicalSum) {
+    const auto ranks = static_cast<std::size_t>(world().size());
+    for (const std::size_t virtual_ranks : {ranks, ranks + 1, std::size_t{6}, std::size_t{8}, std::size_t{13}})
+        for (const std::size_t parameters : {std::size_t{1}, std::size_t{5000}, std::size_t{600001}}) {
+            const Outcome right = expected(parameters, virtual_ranks);
+            for (const bool shared : {true, false}) {
+                const Outcome plain = computed(parameters, virtual_ranks, shared, false, 1);
+                EXPECT_TRUE(same_bits(plain.values, right.values))
+                    << virtual_ranks << ' ' << parameters << ' ' << shared;
+                const Outcome normed = computed(parameters, virtual_ranks, shared, true, 5);
+                EXPECT_TRUE(same_bits(normed.values, right.values))
+                    << virtual_ranks << ' ' << parameters << ' ' << shared;
+                EXPECT_EQ(normed.norms, right.norms);
+            }
+        }
+}
+
+TEST(Exchange, GathersAndScattersWhatItsOwnersHold) {
+    constexpr std::size_t parameters = 300007;
+    for (const bool shared : {true, false}) {
+        const comm::Nodes nodes(world(), shared);
+        comm::Exchange exchange(nodes, parameters, static_cast<std::size_t>(world().size()));
+        std::vector<float> whole(world().first() ? parameters : 0), again(whole.size());
+        for (std::size_t i = 0; i < whole.size(); ++i) whole[i] = static_cast<float>(i);
+        std::vector<std::vector<float>> mine;
+        std::vector<std::span<float>> spans;
+        for (const comm::Slice slice : exchange.owned()) mine.emplace_back(slice.size());
+        for (auto& part : mine) spans.emplace_back(part);
+        exchange.scatter(whole, spans);
+        for (std::size_t i = 0; i < mine.size(); ++i)
+            for (std::size_t j = 0; j < mine[i].size(); ++j)
+                ASSERT_EQ(mine[i][j], static_cast<float>(exchange.owned()[i].begin + j));
+        exchange.gather(spans, again);
+        EXPECT_TRUE(same_bits(whole, again));
+    }
+}
+
+TEST(Exchange, RefusesFewerVirtualRanksThanRanks) {
+    if (world().size() == 1) return;
+    const comm::Nodes nodes(world(), true);
+    EXPECT_THROW(comm::Exchange(nodes, 10, static_cast<std::size_t>(world().size()) - 1), Error);
+}
+
+} // namespace
