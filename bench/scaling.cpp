@@ -1,7 +1,8 @@
 // Samples a second of training steps on several ranks against one, in one run: what the exchange costs.
 //   mpirun -n 2 build/bench_scaling
-// Four ways, in turn, so that a machine's drift meets all: one rank alone; all ranks with one replica a node; each rank
-// its own node; and replicated parameters, gradients summed by MPI_Allreduce and every rank updating everything.
+// Five ways, in turn, so that a machine's drift meets all: one rank alone; every rank a training of its own, side by
+// side; all ranks with one replica a node; each rank its own node; and replicated parameters, gradients summed by
+// MPI_Allreduce and every rank updating everything.
 #include "comm/exchange.hpp"
 #include "model/vae.hpp"
 #include "networks.hpp"
@@ -28,12 +29,14 @@ constexpr double seconds_a_round = 1.0;
 /// One way of training; step() is collective over the ranks that take part.
 class Way {
 public:
-    Way(std::string name, const comm::Communicator& world) : name_(std::move(name)), world_(world) {}
+    Way(std::string name, const comm::Communicator& world, int busy)
+        : busy_ranks(busy), name_(std::move(name)), world_(world) {}
     virtual ~Way() = default;
     virtual void step() = 0;
 
     const std::string& name() const { return name_; }
     const comm::Communicator& world() const { return world_; }
+    const int busy_ranks;      ///< that compute while this way is measured
     std::vector<double> rates; ///< samples a second of all ranks, one a round
 
 private:
@@ -43,9 +46,9 @@ private:
 
 class Exchanged : public Way {
 public:
-    Exchanged(const std::string& name, const comm::Communicator& world, bool shared, const bench::Network& network,
-              model::Vae& vae)
-        : Way(name, world),
+    Exchanged(const std::string& name, const comm::Communicator& world, int busy, bool shared,
+              const bench::Network& network, model::Vae& vae)
+        : Way(name, world, busy),
           vae_(vae),
           batches_(rows, network.dimensions),
           nodes_(world, shared),
@@ -81,7 +84,7 @@ private:
 class Replicated : public Way {
 public:
     Replicated(const comm::Communicator& world, const bench::Network& network, model::Vae& vae)
-        : Way("replicated, MPI_Allreduce", world),
+        : Way("replicated, MPI_Allreduce", world, world.size()),
           vae_(vae),
           batches_(rows, network.dimensions),
           values_(vae.parameters().size()),
@@ -112,11 +115,11 @@ double seconds_of(Way& way, int steps) {
 
 /// Ranks that take no part sleep: one that waits in MPI would keep its core busy.
 void measure_round(const comm::Communicator& world, Way& way, int steps) {
-    const bool all = way.world().size() == world.size();
+    const bool all = way.busy_ranks == world.size();
     world.barrier();
     if (all || world.first()) {
         const double seconds = seconds_of(way, steps);
-        way.rates.push_back(steps * rows * static_cast<double>(way.world().size()) / seconds);
+        way.rates.push_back(steps * rows * static_cast<double>(way.busy_ranks) / seconds);
     } else {
         std::this_thread::sleep_for(std::chrono::duration<double>(seconds_a_round));
     }
@@ -132,12 +135,14 @@ void measure(const comm::Communicator& world, const comm::Communicator& alone, c
     model::Vae vae(bench::model_settings(network), {network.dimensions}, rows);
     vae.allocate();
     std::vector<std::unique_ptr<Way>> ways;
-    ways.push_back(std::make_unique<Exchanged>("one rank", alone, true, network, vae));
-    ways.push_back(std::make_unique<Exchanged>("one replica a node", world, true, network, vae));
-    ways.push_back(std::make_unique<Exchanged>("each rank a node", world, false, network, vae));
+    const int all = world.size();
+    ways.push_back(std::make_unique<Exchanged>("one rank", alone, 1, true, network, vae));
+    ways.push_back(std::make_unique<Exchanged>("side by side, no exchange", alone, all, true, network, vae));
+    ways.push_back(std::make_unique<Exchanged>("one replica a node", world, all, true, network, vae));
+    ways.push_back(std::make_unique<Exchanged>("each rank a node", world, all, false, network, vae));
     ways.push_back(std::make_unique<Replicated>(world, network, vae));
 
-    const double a_step = seconds_of(*ways[1], 20) / 20;
+    const double a_step = seconds_of(*ways[2], 20) / 20;
     const int steps =
         static_cast<int>(world.most(std::max<std::int64_t>(3, static_cast<std::int64_t>(seconds_a_round / a_step))));
     for (int round = 0; round < rounds; ++round)

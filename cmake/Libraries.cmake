@@ -82,7 +82,7 @@ target_include_directories(elbo_random123_library SYSTEM INTERFACE ${RANDOM123_I
 add_library(elbo::random123 ALIAS elbo_random123_library)
 
 if(ELBO_TESTS)
-  elbo_find(libgtest-dev GTest)
+  elbo_find("libgtest-dev;libgmock-dev" GTest)
   elbo_find(python3 Python3 COMPONENTS Interpreter)
 endif()
 

@@ -7,8 +7,8 @@
     build_packages=(g++ cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libdnnl-dev libhdf5-dev libyaml-cpp-dev
         ocl-icd-opencl-dev libcli11-dev libfmt-dev nlohmann-json3-dev librandom123-dev libspng-dev libxxhash-dev
         libhwy-dev zlib1g-dev)
-    test_packages=(libgtest-dev libbenchmark-dev hdf5-tools clang-format clang-tidy shellcheck python3 python3-venv
-        python3-h5py python3-numpy iproute2 util-linux)
+    test_packages=(libgtest-dev libgmock-dev libbenchmark-dev hdf5-tools clang-format clang-tidy shellcheck python3
+        python3-venv python3-h5py python3-numpy iproute2 util-linux ccache)
     full_test_packages=(clang)
 }
 

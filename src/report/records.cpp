@@ -14,7 +14,7 @@ using Json = nlohmann::ordered_json;
 std::string line_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 void add(Json& json, const Fields& fields) {
-    for (const auto& [name, value] : fields) std::visit([&](const auto& x) { json[name] = x; }, value);
+    for (const auto& field : fields) std::visit([&](const auto& value) { json[field.first] = value; }, field.second);
 }
 
 } // namespace

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <numeric>
 #include <random>
 #include <vector>
 
@@ -11,43 +13,52 @@ namespace {
 
 using namespace elbo::data;
 
-/// How often each sample is met when `ranks` go through an epoch.
-std::vector<int> counts(std::uint64_t samples, std::uint64_t batch, std::uint64_t ranks) {
-    std::vector<int> met(samples);
+/// The samples of an epoch in the order of steps and virtual ranks, as `ranks` go through it: each computes a
+/// contiguous range of the virtual ranks.
+std::vector<std::uint64_t> sequence(std::uint64_t samples, std::uint64_t batch, std::uint64_t virtual_ranks,
+                                    std::uint64_t ranks) {
+    std::vector<std::uint64_t> met;
     const EpochOrder order(1, 0, samples);
     std::uint64_t position = 0, steps = 0;
     for (; position < samples; ++steps) {
         const Range all = batch_at(position, samples, batch);
-        std::uint64_t next = all.begin;
         for (std::uint64_t rank = 0; rank < ranks; ++rank) {
-            const Range shard = shard_of(all, rank, ranks);
-            EXPECT_EQ(shard.begin, next) << "shards follow each other";
-            EXPECT_LE(shard.size(), largest_shard(batch, ranks));
-            for (std::uint64_t i = shard.begin; i < shard.end; ++i) ++met[order.at(i)];
-            next = shard.end;
+            const Range mine = shard_of({0, virtual_ranks}, rank, ranks);
+            for (std::uint64_t shard = mine.begin; shard < mine.end; ++shard) {
+                const Range part = shard_of(all, shard, virtual_ranks);
+                EXPECT_LE(part.size(), largest_shard(batch, virtual_ranks));
+                for (std::uint64_t i = part.begin; i < part.end; ++i) met.push_back(order.at(i));
+            }
         }
-        EXPECT_EQ(next, all.end);
         position = all.end;
     }
     EXPECT_EQ(steps, batches_from(0, samples, batch));
     return met;
 }
 
-void expect_once(std::uint64_t samples, std::uint64_t batch, std::uint64_t ranks) {
-    EXPECT_EQ(counts(samples, batch, ranks), std::vector<int>(samples, 1)) << samples << ' ' << batch << ' ' << ranks;
+void expect_once(std::uint64_t samples, std::uint64_t batch, std::uint64_t virtual_ranks, std::uint64_t ranks) {
+    std::vector<std::uint64_t> met = sequence(samples, batch, virtual_ranks, ranks);
+    EXPECT_EQ(met, sequence(samples, batch, virtual_ranks, 1)) << "the order depends on the ranks";
+    std::sort(met.begin(), met.end());
+    std::vector<std::uint64_t> all(samples);
+    std::iota(all.begin(), all.end(), 0);
+    EXPECT_EQ(met, all) << samples << ' ' << batch << ' ' << virtual_ranks << ' ' << ranks;
 }
 
 TEST(Plan, EverySampleOnceWhereNothingDividesAnything) {
-    expect_once(1003, 100, 3);
-    expect_once(7, 128, 4);
-    expect_once(1, 1, 1);
-    expect_once(1, 1, 4);
-    expect_once(60000, 128, 2);
+    expect_once(1003, 100, 3, 3);
+    expect_once(7, 128, 4, 4);
+    expect_once(1, 1, 1, 1);
+    expect_once(1, 1, 4, 3);
+    expect_once(60000, 128, 2, 1);
 }
 
-TEST(Plan, EverySampleOnceForRandomSizes) {
+TEST(Plan, EverySampleOnceInTheSameOrderForRandomSizes) {
     std::mt19937 random(1);
-    for (int trial = 0; trial < 300; ++trial) expect_once(1 + random() % 500, 1 + random() % 600, 1 + random() % 17);
+    for (int trial = 0; trial < 500; ++trial) {
+        const std::uint64_t virtual_ranks = 1 + random() % 17;
+        expect_once(1 + random() % 500, 1 + random() % 600, virtual_ranks, 1 + random() % virtual_ranks);
+    }
 }
 
 TEST(Plan, ShardsDifferByOneAtMost) {

@@ -124,6 +124,19 @@ TEST(Exchange, GathersAndScattersWhatItsOwnersHold) {
     }
 }
 
+TEST(Exchange, AHashFindsOneChangedBit) {
+    if (world().size() == 1) return;
+    const comm::Nodes nodes(world(), false);
+    comm::Exchange exchange(nodes, 100003, static_cast<std::size_t>(world().size()));
+    exchange.write_values([](std::span<float> values) { std::fill(values.begin(), values.end(), 1.0F); });
+    const std::int64_t before = exchange.values_hash();
+    EXPECT_EQ(world().least(before), world().most(before));
+    if (world().rank() == 1) exchange.values()[70000] = std::nextafter(1.0F, 2.0F);
+    const std::int64_t after = exchange.values_hash();
+    EXPECT_NE(world().least(after), world().most(after));
+    EXPECT_EQ(after == before, world().rank() != 1);
+}
+
 TEST(Exchange, RefusesFewerVirtualRanksThanRanks) {
     if (world().size() == 1) return;
     const comm::Nodes nodes(world(), true);
