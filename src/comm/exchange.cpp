@@ -13,7 +13,8 @@
 namespace elbo::comm {
 namespace {
 
-/// A bucket of 1 MiB: messages long enough for a network's bandwidth, short enough to overlap with the backward pass.
+/// A bucket of 1 MiB: messages long enough for a network's bandwidth, short enough to overlap with the backward pass,
+/// and on one node to be added and updated while still in the cache.
 constexpr std::size_t blocks_a_bucket = 64;
 
 /// Empty looks before a waiting rank lets another have its core.
@@ -35,9 +36,9 @@ int cores_of_this_process() {
     return std::max(1, CPU_COUNT(&set));
 }
 
-/// A node without others is one bucket: nothing is gained by cutting what no network carries.
+/// A rank alone has one bucket: it has nobody to exchange with.
 std::vector<Slice> plan_buckets(const Nodes& nodes, std::size_t parameters) {
-    return buckets_of(parameters, nodes.count() == 1 ? parameters / sum_block + 1 : blocks_a_bucket);
+    return buckets_of(parameters, nodes.world().size() == 1 ? parameters / sum_block + 1 : blocks_a_bucket);
 }
 
 /// The additions into slots from `into` on that follow the last leaf of a subtree, innermost first.

@@ -28,9 +28,15 @@ def missing():
         if not shutil.which(program):
             return f"no {program}: install iproute2 and util-linux"
     name = f"elbo{os.getpid()}t"
-    if subprocess.run(["ip", "netns", "add", name], stderr=subprocess.DEVNULL, check=False).returncode != 0:
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": False}
+    if subprocess.run(["ip", "netns", "add", name], **quiet).returncode != 0:
         return "no privilege to make network namespaces"
-    subprocess.run(["ip", "netns", "del", name], check=True)
+    try:
+        inside = ["ip", "netns", "exec", name, "unshare", "--uts", "--mount", "true"]
+        if subprocess.run(inside, **quiet).returncode != 0:
+            return "no privilege to enter a network namespace with a hostname and mounts of its own"
+    finally:
+        subprocess.run(["ip", "netns", "del", name], **quiet)
     return None
 
 
