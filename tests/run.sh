@@ -46,7 +46,7 @@ stage() {
     else
         printf '%-24s failed after %d s\n' "$name" $((SECONDS - began))
         # Passing tests say nothing about the failure.
-        grep -v ' Passed ' "$log" | tail -n 40
+        grep -vE ' Passed |^ +Start +[0-9]+:' "$log" | tail -n 40
         echo "stage failed: $name (everything it said: $log)"
         exit 1
     fi

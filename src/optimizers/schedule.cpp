@@ -38,7 +38,8 @@ double cosine(const Decay& decay) {
 double step(const Decay& decay) {
     const auto every = static_cast<std::uint64_t>(decay.settings.integer("every"));
     const std::uint64_t epochs = decay.progress.step / std::max<std::uint64_t>(1, decay.progress.steps_an_epoch);
-    return std::pow(decay.settings.number("factor"), static_cast<double>(epochs / every));
+    const std::uint64_t reductions = epochs / every;
+    return std::pow(decay.settings.number("factor"), static_cast<double>(reductions));
 }
 
 double exponential(const Decay& decay) {

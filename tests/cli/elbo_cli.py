@@ -54,11 +54,14 @@ def environment(extra=None):
 
 
 def run(arguments, ranks=None, cwd=None, env=None, expect=0, timeout=300):
-    """Runs elbo and returns its Result. expect: the status that it must end with; None takes any."""
+    """Runs elbo and returns its Result. expect: the status that it must end with; None takes any.
+
+    In a session of its own: Open MPI 5 may kill the process group that a failed rank is in, which would be the caller's.
+    """
     command = command_line(arguments, ranks)
     finished = subprocess.run(command, cwd=cwd, env=environment(env), stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout,
-                              encoding="utf-8", errors="replace", check=False)
+                              encoding="utf-8", errors="replace", check=False, start_new_session=True)
     result = Result(command, finished)
     if expect is not None and result.status != expect:
         raise AssertionError(f"expected status {expect}:\n{result}")
@@ -68,7 +71,8 @@ def run(arguments, ranks=None, cwd=None, env=None, expect=0, timeout=300):
 def start(arguments, ranks=None, cwd=None, env=None):
     """Starts elbo in the background, for tests that signal it; output is readable from .stdout (errors included)."""
     return subprocess.Popen(command_line(arguments, ranks), cwd=cwd, env=environment(env), stdin=subprocess.DEVNULL,
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace")
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
+                            start_new_session=True)
 
 
 def sprites(path, train=200, test=50, size=8, seed=1):
