@@ -56,7 +56,7 @@ def environment(extra=None):
 def run(arguments, ranks=None, cwd=None, env=None, expect=0, timeout=300):
     """Runs elbo and returns its Result. expect: the status that it must end with; None takes any.
 
-    In a session of its own: Open MPI 5 may kill the process group that a failed rank is in, which would be the caller's.
+    In a session of its own, so that a launcher that signals its process group does not reach the caller's.
     """
     command = command_line(arguments, ranks)
     finished = subprocess.run(command, cwd=cwd, env=environment(env), stdin=subprocess.DEVNULL,
