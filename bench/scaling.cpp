@@ -66,7 +66,7 @@ public:
                           final_from);
         };
         const auto update = [&](std::size_t slice, std::size_t begin, std::size_t end) {
-            adam_[slice]->update(begin, end, exchange_.values(), exchange_.gradients(), {1e-3, step_ + 1, 1});
+            return adam_[slice]->update(begin, end, exchange_.values(), exchange_.gradients(), {1e-3, step_ + 1, 1});
         };
         exchange_.step(evaluate, update);
         ++step_;

@@ -29,6 +29,7 @@ std::function<Exit()> prepare_train(CLI::App& parser) {
         ->type_name("key=value");
     parser.add_flag("--fresh", options->fresh, "start anew; an earlier run is kept beside it, numbered");
     parser.add_flag("--rehearse", options->rehearse, "three steps of everything in a temporary folder: would it run?");
+    parser.add_flag("--print-output", options->print_output, "print the run's folder and end");
     parser.add_flag("--reference", options->reference, "print every key of a configuration and end");
     parser.add_flag("--markdown", options->markdown, "with --reference: as a page of Markdown");
     const auto speak = [&](const char* flags, report::Verbosity verbosity, const char* meaning) {

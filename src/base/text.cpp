@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <vector>
 
@@ -53,6 +54,28 @@ std::string human_duration(double seconds) {
     if (whole < 60) return fmt::format("{} s", whole);
     if (whole < 3600) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
     return fmt::format("{} h {:02} min", whole / 3600, whole % 3600 / 60);
+}
+
+std::optional<double> parse_duration(std::string_view text) {
+    struct Unit {
+        char letter;
+        double seconds;
+    };
+    constexpr std::array units = {Unit{'d', 86400}, Unit{'h', 3600}, Unit{'m', 60}, Unit{'s', 1}};
+    double sum = 0;
+    auto next = units.begin();
+    while (!text.empty()) {
+        double number = 0;
+        const auto [end, error] =
+            std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+        if (error != std::errc() || !std::isfinite(number) || std::signbit(number)) return std::nullopt;
+        text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+        next = std::find_if(next, units.end(), [&](Unit unit) { return text.starts_with(unit.letter); });
+        if (next == units.end()) return std::nullopt;
+        sum += number * next++->seconds;
+        text.remove_prefix(1);
+    }
+    return sum > 0 ? std::optional(sum) : std::nullopt;
 }
 
 std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,6 +17,10 @@ std::string human_bytes(double bytes);
 
 /// Seconds as "0.42 s", "58 s", "3 min 05 s", "2 h 10 min".
 std::string human_duration(double seconds);
+
+/// Seconds of "3h50m", "90s", "1d", "1.5h": numbers with d, h, m or s, each unit once and larger ones first. nullopt
+/// where the text is no such duration, or is none longer than 0.
+std::optional<double> parse_duration(std::string_view text);
 
 /// The candidate with the smallest edit distance (Damerau-Levenshtein: swaps of neighbours count one), or an empty view
 /// where none is within a third of the longer word's length.

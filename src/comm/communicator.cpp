@@ -1,5 +1,6 @@
 #include "comm/communicator.hpp"
 
+#include "base/fault.hpp"
 #include "comm/launcher.hpp"
 #include "comm/mpi_call.hpp"
 
@@ -199,12 +200,14 @@ void Communicator::require_same(const std::string& what, const std::string& text
 }
 
 Session::Session() : exceptions_(std::uncaught_exceptions()) {
+    require_valid_fault();
     int provided = 0;
     check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
     check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
     world_.handle_ = std::make_shared<Handle>(MPI_COMM_WORLD);
     check(MPI_Comm_rank(MPI_COMM_WORLD, &world_.rank_), "MPI_Comm_rank");
     check(MPI_Comm_size(MPI_COMM_WORLD, &world_.size_), "MPI_Comm_size");
+    set_fault_rank(world_.rank_);
     world_.host_ = processor_name();
     if (provided < MPI_THREAD_FUNNELED) fail("this MPI offers no thread support (MPI_THREAD_FUNNELED is needed)");
     if (world_.size_ > 1) return;

@@ -1,5 +1,6 @@
 #include "comm/exchange.hpp"
 
+#include "comm/cores.hpp"
 #include "comm/mpi_call.hpp"
 #include "numerics/memory.hpp"
 #include "numerics/sums.hpp"
@@ -29,16 +30,9 @@ void relax() {
 #endif
 }
 
-int cores_of_this_process() {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-    return std::max(1, CPU_COUNT(&set));
-}
-
 /// A rank alone has one bucket: it has nobody to exchange with.
-std::vector<Slice> plan_buckets(const Nodes& nodes, std::size_t parameters) {
-    return buckets_of(parameters, nodes.world().size() == 1 ? parameters / sum_block + 1 : blocks_a_bucket);
+std::vector<Slice> plan_buckets(const Nodes& nodes, std::size_t elements) {
+    return buckets_of(elements, nodes.world().size() == 1 ? elements / sum_block + 1 : blocks_a_bucket);
 }
 
 /// The additions into slots from `into` on that follow the last leaf of a subtree, innermost first.
@@ -54,6 +48,7 @@ void folds_after_last(Leaves node, std::size_t into, std::vector<std::pair<std::
 struct alignas(alignment) Exchange::Flags {
     std::atomic<std::uint64_t> buckets_final; ///< counted over all steps
     std::atomic<std::uint64_t> barriers;
+    std::atomic<std::uint32_t> wishes[2]; ///< that this rank knows of; one is written before every other barrier
 };
 
 std::size_t Exchange::gradient_arrays(std::size_t virtual_ranks, Leaves leaves) {
@@ -66,16 +61,20 @@ std::size_t Exchange::gradient_arrays(std::size_t virtual_ranks, Leaves leaves) 
 Exchange::Exchange(const Nodes& nodes, std::size_t parameters, std::size_t virtual_ranks)
     : nodes_(nodes),
       parameters_(parameters),
+      elements_(aligned((parameters + wish_count) * sizeof(float)) / sizeof(float)),
       virtual_ranks_(virtual_ranks),
       me_(static_cast<std::size_t>(nodes.node().rank())),
       locals_(static_cast<std::size_t>(nodes.node().size())),
       leaves_(nodes.my_leaves(virtual_ranks)),
       roots_(maximal_subtrees(virtual_ranks, leaves_)),
-      buckets_(plan_buckets(nodes, parameters)),
-      crowded_(static_cast<int>(locals_) > cores_of_this_process()) {
+      buckets_(plan_buckets(nodes, elements_)),
+      crowded_(cores_of_node(nodes.node()).must_share()) {
     if (virtual_ranks < static_cast<std::size_t>(nodes.world().size()))
         fail("{} virtual ranks cannot be dealt to {} ranks", virtual_ranks, nodes.world().size());
-    for (const Slice bucket : buckets_) owned_.push_back(owned_of(bucket, me_, locals_));
+    for (const Slice bucket : buckets_) {
+        owned_.push_back(owned_of(bucket, me_, locals_));
+        updated_.push_back({std::min(owned_.back().begin, parameters), std::min(owned_.back().end, parameters)});
+    }
     folds_after_last(roots_.back(), roots_.size() - 1, last_folds_);
     plan_node_sums();
     map_memory();
@@ -115,7 +114,7 @@ void Exchange::map_memory() {
     std::size_t bytes = array + aligned(blocks * sizeof(double)) + locals_ * sizeof(Flags);
     for (std::size_t local = 0; local < locals_; ++local) {
         arrays.push_back(gradient_arrays(virtual_ranks_, nodes_.leaves_of(nodes_.mine(), local, virtual_ranks_)));
-        bytes += aligned(arrays.back() * parameters_ * sizeof(float));
+        bytes += aligned(arrays.back() * elements_ * sizeof(float));
     }
     memory_ = std::make_unique<NodeMemory>(nodes_.node(), bytes, "parameters and gradients");
     std::byte* next = memory_->data();
@@ -124,11 +123,11 @@ void Exchange::map_memory() {
     squares_ = reinterpret_cast<double*>(take(blocks * sizeof(double)));
     flags_ = reinterpret_cast<Flags*>(take(locals_ * sizeof(Flags)));
     for (const std::size_t count : arrays)
-        slots_.push_back(reinterpret_cast<float*>(take(count * parameters_ * sizeof(float))));
+        slots_.push_back(reinterpret_cast<float*>(take(count * elements_ * sizeof(float))));
 
     // Pages lie where they are first touched: near the rank that works on them.
-    std::fill_n(slots_[me_], arrays[me_] * parameters_, 0.0F);
-    for (const Slice slice : owned_) std::fill(values_ + slice.begin, values_ + slice.end, 0.0F);
+    std::fill_n(slots_[me_], arrays[me_] * elements_, 0.0F);
+    for (const Slice slice : updated_) std::fill(values_ + slice.begin, values_ + slice.end, 0.0F);
 }
 
 void Exchange::write_values(const std::function<void(std::span<float>)>& write) {
@@ -136,21 +135,23 @@ void Exchange::write_values(const std::function<void(std::span<float>)>& write) 
     nodes_.node().barrier();
 }
 
-void Exchange::step(const Evaluate& evaluate, const UpdateRange& update, const std::function<void()>& before_update) {
-    final_from_ = parameters_;
+Wishes Exchange::step(const Evaluate& evaluate, const UpdateRange& update, const BeforeUpdate& before_update) {
+    final_from_ = elements_;
     begun_ = completed_ = 0;
+    verdict_ = {};
     update_ = before_update ? nullptr : &update;
     if (remote_) remote_->begin_step();
     for (std::size_t i = 0; i < roots_.size(); ++i) sum_subtree(roots_[i], i, evaluate);
     mark_final(0);
     wait_until([this] { return completed_ == buckets_.size(); });
     if (before_update) {
-        before_update();
-        for (std::size_t i = 0; i < owned_.size(); ++i)
-            if (owned_[i].size() > 0) update(i, owned_[i].begin, owned_[i].end);
+        const bool wanted = before_update(agree_on_node());
+        for (std::size_t i = 0; wanted && i < updated_.size(); ++i)
+            if (updated_[i].size() > 0 && !update(i, updated_[i].begin, updated_[i].end))
+                verdict_.add(Wish::not_finite);
     }
     ++steps_;
-    node_barrier();
+    return agree_on_node();
 }
 
 void Exchange::sum_subtree(Leaves node, std::size_t into, const Evaluate& evaluate) {
@@ -172,17 +173,38 @@ void Exchange::sum_subtree(Leaves node, std::size_t into, const Evaluate& evalua
 
 void Exchange::mark_final(std::size_t from) {
     if (from >= final_from_) return;
+    const bool first = final_from_ == elements_;
     const std::size_t count = final_from_ - from;
     for (const auto& [into, other] : last_folds_) {
         const std::span<float> sum(slot(me_, into) + from, count);
         add(sum, {slot(me_, other) + from, count}, sum);
     }
+    if (first) write_wishes();
     final_from_ = from;
     const auto open =
         std::find_if(buckets_.begin(), buckets_.end(), [from](Slice bucket) { return bucket.begin < from; });
     const auto done = static_cast<std::uint64_t>(open - buckets_.begin());
     flags_[me_].buckets_final.store(steps_ * buckets_.size() + done, std::memory_order_release);
     progress();
+}
+
+/// Behind the last of this rank's sums; behind the others stand zeros.
+void Exchange::write_wishes() {
+    for (std::size_t root = 0; root < roots_.size(); ++root)
+        for (std::size_t i = 0; i < wish_count; ++i)
+            slot(me_, root)[parameters_ + i] = root + 1 == roots_.size() && wishes_.any(Wish{i}) ? 1.0F : 0.0F;
+    wishes_ = {};
+}
+
+/// What this rank's slices say, told to all ranks of the node. The owner of the wishes' own elements is on every node.
+Wishes Exchange::agree_on_node() {
+    const std::size_t which = barriers_ % 2;
+    flags_[me_].wishes[which].store(verdict_.bits_, std::memory_order_relaxed);
+    node_barrier();
+    Wishes all;
+    for (std::size_t local = 0; local < locals_; ++local)
+        all.bits_ |= flags_[local].wishes[which].load(std::memory_order_relaxed);
+    return all;
 }
 
 bool Exchange::all_final(std::size_t bucket) const {
@@ -217,8 +239,11 @@ void Exchange::sum_on_node(std::size_t bucket, std::size_t root, float* out) {
 }
 
 void Exchange::complete(std::size_t bucket) {
-    const Slice slice = owned_[bucket];
-    if (update_ && slice.size() > 0) (*update_)(bucket, slice.begin, slice.end);
+    const Slice slice = updated_[bucket];
+    for (std::size_t i = 0; owned_[bucket].end > slice.end && i < wish_count; ++i)
+        if (const std::size_t at = parameters_ + i; at >= owned_[bucket].begin && at < owned_[bucket].end)
+            if (slot(me_, 0)[at] != 0) verdict_.add(Wish{i});
+    if (update_ && slice.size() > 0 && !(*update_)(bucket, slice.begin, slice.end)) verdict_.add(Wish::not_finite);
     ++completed_;
 }
 
@@ -228,9 +253,9 @@ void Exchange::gather(const std::vector<std::span<float>>& mine, std::span<float
         if (me_ > 0)
             send(nodes_.node(), mine[i], 0);
         else
-            std::ranges::copy(mine[i], whole.begin() + static_cast<std::ptrdiff_t>(owned_[i].begin));
+            std::ranges::copy(mine[i], whole.begin() + static_cast<std::ptrdiff_t>(updated_[i].begin));
         for (std::size_t local = 1; me_ == 0 && local < locals_; ++local) {
-            const Slice slice = owned_of(buckets_[i], local, locals_);
+            const Slice slice = intersection(owned_of(buckets_[i], local, locals_), {0, parameters_});
             receive(nodes_.node(), whole.subspan(slice.begin, slice.size()), static_cast<int>(local));
         }
     }
@@ -243,10 +268,12 @@ void Exchange::scatter(std::span<const float> whole, const std::vector<std::span
             receive(world, mine[i], 0);
             continue;
         }
-        std::copy_n(whole.begin() + static_cast<std::ptrdiff_t>(owned_[i].begin), owned_[i].size(), mine[i].begin());
+        std::copy_n(whole.begin() + static_cast<std::ptrdiff_t>(updated_[i].begin), updated_[i].size(),
+                    mine[i].begin());
         for (std::size_t node = 0; node < nodes_.count(); ++node)
             for (std::size_t local = node == 0 ? 1 : 0; local < nodes_.ranks(node).size(); ++local) {
-                const Slice slice = owned_of(buckets_[i], local, nodes_.ranks(node).size());
+                const Slice slice =
+                    intersection(owned_of(buckets_[i], local, nodes_.ranks(node).size()), {0, parameters_});
                 send(world, whole.subspan(slice.begin, slice.size()), nodes_.ranks(node)[local]);
             }
     }
@@ -254,7 +281,7 @@ void Exchange::scatter(std::span<const float> whole, const std::vector<std::span
 
 double Exchange::gradient_norm() {
     const std::span<const float> gradient = gradients();
-    for (const Slice slice : owned_)
+    for (const Slice slice : updated_)
         for (std::size_t begin = slice.begin; begin < slice.end; begin += sum_block)
             squares_[begin / sum_block] =
                 sum_of_squares(gradient.subspan(begin, std::min(sum_block, slice.end - begin)));
@@ -264,7 +291,7 @@ double Exchange::gradient_norm() {
 
 std::int64_t Exchange::values_hash() {
     std::int64_t mine = 0;
-    for (const Slice slice : owned_)
+    for (const Slice slice : updated_)
         for (std::size_t begin = slice.begin; begin < slice.end; begin += sum_block)
             mine ^= hash_bits(values().subspan(begin, std::min(sum_block, slice.end - begin)), begin);
     std::int64_t whole = 0;

@@ -22,8 +22,28 @@ namespace elbo::comm {
 using FinalFrom = std::function<void(std::size_t offset)>;
 /// Computes a virtual rank's gradient, overwriting `gradients`; may tell what is final before it returns.
 using Evaluate = std::function<void(std::size_t virtual_rank, std::span<float> gradients, const FinalFrom& final_from)>;
-/// Updates values [begin, end) from gradients [begin, end), within slice number `slice` of owned().
-using UpdateRange = std::function<void(std::size_t slice, std::size_t begin, std::size_t end)>;
+/// Updates values [begin, end) from gradients [begin, end), within slice number `slice` of owned(); false where a new
+/// value is not finite.
+using UpdateRange = std::function<bool(std::size_t slice, std::size_t begin, std::size_t end)>;
+
+/// What one rank may want all to do after a step. Wishes travel with the gradient: a few elements behind the
+/// parameters' own, summed with them, so that all ranks learn of them at the same step without a message more.
+enum class Wish : std::size_t { stop, save, not_finite };
+constexpr std::size_t wish_count = 3;
+
+/// The wishes of all ranks together.
+class Wishes {
+public:
+    bool any(Wish wish) const { return (bits_ >> static_cast<std::size_t>(wish) & 1U) != 0; }
+    void add(Wish wish) { bits_ |= 1U << static_cast<std::size_t>(wish); }
+
+private:
+    friend class Exchange;
+    std::uint32_t bits_ = 0;
+};
+
+/// Whether the updates are to be made, now that the gradient is whole.
+using BeforeUpdate = std::function<bool(Wishes wishes)>;
 
 class Exchange {
 public:
@@ -37,15 +57,20 @@ public:
     std::span<float> gradients() { return {slot(me_, 0), parameters_}; }
 
     /// The slices whose update is this rank's, one a bucket (it may be empty).
-    std::span<const Slice> owned() const { return owned_; }
+    std::span<const Slice> owned() const { return updated_; }
+
+    /// Has all ranks learn of a wish at the end of the step that is under way or, where this rank's first gradient of
+    /// it is final already, of the next.
+    void wish(Wish wish) { wishes_.add(wish); }
 
     /// Has the first rank of each node write the values. Collective.
     void write_values(const std::function<void(std::span<float>)>& write);
 
     /// A step: gradients of this rank's virtual ranks, their sum over all, and the update of what this rank owns. With
-    /// before_update, updates wait until the whole gradient is known, and it is called first (for its norm). Afterwards
-    /// values() is new. Collective.
-    void step(const Evaluate& evaluate, const UpdateRange& update, const std::function<void()>& before_update = {});
+    /// before_update, updates wait until the whole gradient is known, and it is called first (for its norm) and
+    /// decides. Afterwards values() is new. Returns what any rank wished, not_finite also where an update said so: the
+    /// same on all ranks. Collective.
+    Wishes step(const Evaluate& evaluate, const UpdateRange& update, const BeforeUpdate& before_update = {});
 
     /// Euclidean norm of the complete gradient: the same bits on every rank and layout. In before_update; collective.
     double gradient_norm();
@@ -70,11 +95,13 @@ private:
         std::size_t local, slot;
     };
 
-    float* slot(std::size_t local, std::size_t index) { return slots_[local] + index * parameters_; }
+    float* slot(std::size_t local, std::size_t index) { return slots_[local] + index * elements_; }
     void plan_node_sums();
     void map_memory();
     void sum_subtree(Leaves node, std::size_t into, const Evaluate& evaluate);
     void mark_final(std::size_t from);
+    void write_wishes();
+    Wishes agree_on_node();
     bool all_final(std::size_t bucket) const;
     void progress();
     void sum_on_node(std::size_t bucket, std::size_t root, float* out);
@@ -84,12 +111,12 @@ private:
     void wait_until(const Done& done);
 
     const Nodes& nodes_;
-    std::size_t parameters_, virtual_ranks_, me_, locals_;
+    std::size_t parameters_, elements_, virtual_ranks_, me_, locals_; ///< elements: of parameters and wishes
     Leaves leaves_;
-    std::vector<Leaves> roots_;  ///< of this rank's leaves: root i is summed in slot i
-    std::vector<Slice> buckets_; ///< in the order in which a backward pass finishes
-    std::vector<Slice> owned_;
-    std::vector<Summation> node_sums_; ///< one for each root of the node's leaves
+    std::vector<Leaves> roots_;          ///< of this rank's leaves: root i is summed in slot i
+    std::vector<Slice> buckets_;         ///< in the order in which a backward pass finishes
+    std::vector<Slice> owned_, updated_; ///< the same, without the wishes
+    std::vector<Summation> node_sums_;   ///< one for each root of the node's leaves
     std::vector<std::vector<Place>> node_parts_;
     std::vector<const float*> sources_;                           ///< of the node sum that is being formed
     std::vector<std::pair<std::size_t, std::size_t>> last_folds_; ///< slot += slot, after the last leaf
@@ -106,6 +133,8 @@ private:
     std::size_t final_from_ = 0;            ///< of this step
     std::size_t begun_ = 0, completed_ = 0; ///< buckets of this step
     const UpdateRange* update_ = nullptr;   ///< to be called as soon as a bucket is complete
+    Wishes wishes_;                         ///< this rank's, of the step to come
+    Wishes verdict_;                        ///< of what this rank owns of the step
 };
 
 } // namespace elbo::comm

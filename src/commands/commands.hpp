@@ -15,6 +15,7 @@ struct TrainOptions {
     std::vector<std::string> overrides; ///< key=value
     bool fresh = false, rehearse = false;
     bool reference = false, markdown = false; ///< print the table of keys instead
+    bool print_output = false;                ///< print the run's folder instead
     report::Verbosity verbosity = report::Verbosity::normal;
 };
 Exit train(const TrainOptions& options);

@@ -38,6 +38,11 @@ Exit train(const TrainOptions& options) {
     }
     if (options.configuration.empty())
         reject("train: a configuration is needed: elbo train CONFIG [key=value ...]; all keys: elbo train --reference");
+    if (options.print_output) {
+        const config::Source source = config::read_source(options.configuration);
+        fmt::print("{}\n", config::parse(source, options.overrides, training::schema()).output);
+        return Exit::done;
+    }
 
     comm::Session session;
     const comm::Communicator& world = session.world();

@@ -3,19 +3,20 @@
 
 #include "config/keys.hpp"
 #include "config/tree.hpp"
+#include "config/values.hpp"
 
 #include <algorithm>
-#include <map>
 
 namespace elbo::config {
 namespace {
 
 using Leaves = std::vector<std::pair<std::string, std::string>>;
 
-/// Values by path; a core key's value is one leaf, whatever stands in it.
+/// Values by path; a core key's value is one leaf, whatever stands in it, and so is a section's short form.
 void flatten(const Tree& tree, const std::string& path, Leaves& leaves) {
     if (tree.form != Tree::Form::map || core_key(path)) {
-        if (!path.empty()) leaves.emplace_back(path, one_line(tree));
+        const CoreKey* const meant = core_key(path) ? nullptr : short_form_of(path);
+        if (!path.empty()) leaves.emplace_back(meant ? std::string(meant->key.name) : path, one_line(tree));
         return;
     }
     for (std::size_t i = 0; i < tree.items.size(); ++i) {
@@ -52,8 +53,22 @@ std::vector<Row> all_rows(const Schema& schema) {
 
 } // namespace
 
+namespace {
+
+/// A resolved configuration of an earlier elbo lacks keys that came later; their defaults are what it did.
+void add_later_keys(Leaves& leaves) {
+    for (const CoreKey& core : core_keys()) {
+        if (std::ranges::find(leaves, core.key.name, &Leaves::value_type::first) != leaves.end()) continue;
+        if (const auto fallback = fallback_tree(core.key, {})) leaves.emplace_back(core.key.name, one_line(*fallback));
+    }
+}
+
+} // namespace
+
 std::vector<Difference> compare(const std::string& before, const std::string& after, const Schema& schema) {
-    const Leaves old_leaves = leaves_of(before), new_leaves = leaves_of(after);
+    Leaves old_leaves = leaves_of(before), new_leaves = leaves_of(after);
+    add_later_keys(old_leaves);
+    add_later_keys(new_leaves);
     std::vector<Row> rows = all_rows(schema);
     for (const Leaves* leaves : {&old_leaves, &new_leaves}) {
         for (const auto& [path, value] : *leaves) {

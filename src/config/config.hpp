@@ -41,6 +41,7 @@ struct Model {
     std::size_t latent = 0;
     std::vector<Settings> encoder, decoder; ///< a layer each; key "activation" of a layer is resolved (never unset)
     Settings likelihood;
+    std::string start; ///< RUN or FILE, :encoder or :decoder of it; empty: initial values are drawn
 };
 
 struct Optimizer {
@@ -63,14 +64,23 @@ struct Training {
     std::size_t threads = 1;
     std::optional<std::size_t> virtual_ranks; ///< unset: the checkpoint's, or the number of ranks at the first start
     bool exact = false;                       ///< refuse what would change the last bits
+    std::optional<double> time_limit;         ///< seconds of one start
+    bool skip_not_finite = false;             ///< steps whose ELBO or gradient is not finite
+    std::size_t skip_limit = 10;              ///< in a row
 };
 
 struct Communication {
     bool shared = true; ///< ranks of a host share values and gradients
+    double stall_seconds = 60;
+    std::optional<double> stall_abort = 600; ///< seconds; unset: never
 };
 
 struct Checkpoint {
-    std::size_t every = 1, keep = 3; ///< epochs; files besides the best
+    std::size_t epochs = 1; ///< between checkpoints; 0: none for epochs' sake
+    std::optional<std::size_t> steps;
+    std::optional<double> minutes;
+    std::size_t keep = 3; ///< newest files, besides the best
+    bool verify = false;  ///< read back from the disk
 };
 
 struct Report {

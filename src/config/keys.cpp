@@ -1,6 +1,8 @@
 // The table of core keys: name, type, default, meaning, effect, bounds, and the member of Config that it fills.
 #include "config/keys.hpp"
 
+#include "base/text.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -67,6 +69,12 @@ const auto table = std::to_array<CoreKey>({
      [](Config& c, const Checked& v) { c.model.likelihood = v.choice; },
      &Schema::likelihoods,
      Stand::within},
+    {{"model.start", Type::path, "~",
+      "initial values from another run (its best checkpoint) or a checkpoint; RUN:encoder or RUN:decoder takes that "
+      "part "
+      "alone",
+      Effect::model},
+     [](Config& c, const Checked& v) { c.model.start = v.text(); }},
 
     {{"optimizer.kind", Type::choice, "adam", "its own keys stand beside it", Effect::model},
      [](Config& c, const Checked& v) { c.optimizer.kind = v.choice; },
@@ -140,16 +148,71 @@ const auto table = std::to_array<CoreKey>({
     {{"training.exact", Type::flag, "false", "refuse to go on where the last bits could change, rather than say so",
       Effect::none},
      [](Config& c, const Checked& v) { c.training.exact = v.flag(); }},
+    {{"training.time_limit", Type::duration, "~",
+      "of one start, as in 3h50m: training saves and stops early enough to be done by then", Effect::none},
+     [](Config& c, const Checked& v) { c.training.time_limit = v.optional_seconds(); }},
+    {{"training.on_nan",
+      Type::text,
+      "stop",
+      "what a step does whose ELBO or gradient is not finite: stop with the checkpoint from before, or skip it on all "
+      "ranks",
+      Effect::trajectory,
+      -no_bound,
+      no_bound,
+      {"stop", "skip"}},
+     [](Config& c, const Checked& v) { c.training.skip_not_finite = v.text() == "skip"; }},
+    {{"training.skip_limit", Type::integer, "10", "steps in a row that on_nan: skip may skip before training stops",
+      Effect::trajectory, 1, most_steps},
+     [](Config& c, const Checked& v) { c.training.skip_limit = v.count(); }},
 
     {{"communication.shared", Type::flag, "true",
       "ranks of a host share one copy of the parameters and read each other's gradients in place", Effect::none},
      [](Config& c, const Checked& v) { c.communication.shared = v.flag(); }},
+    {{"communication.stall_seconds",
+      Type::number,
+      "60",
+      "seconds without a step after which the ranks that are waited for are named",
+      Effect::none,
+      0,
+      no_bound,
+      {},
+      true},
+     [](Config& c, const Checked& v) { c.communication.stall_seconds = v.number(); }},
+    {{"communication.stall_abort", Type::number, "600", "seconds without a step after which the run is ended; 0: never",
+      Effect::none, 0},
+     [](Config& c, const Checked& v) {
+         if (v.number() > 0)
+             c.communication.stall_abort = v.number();
+         else
+             c.communication.stall_abort.reset();
+     }},
 
-    {{"checkpoint.every", Type::integer, "1", "epochs between checkpoints", Effect::none, 1, most_epochs},
-     [](Config& c, const Checked& v) { c.checkpoint.every = v.count(); }},
+    {{"checkpoint.every.epochs", Type::integer, "1",
+      "epochs between checkpoints; 0: none for epochs' sake; checkpoint.every: 1 is short for it", Effect::none, 0,
+      most_epochs},
+     [](Config& c, const Checked& v) { c.checkpoint.epochs = v.count(); },
+     nullptr,
+     Stand::name,
+     true},
+    {{"checkpoint.every.steps", Type::integer, "~", "steps between further checkpoints within an epoch", Effect::none,
+      1, most_steps},
+     [](Config& c, const Checked& v) { c.checkpoint.steps = v.optional_count(); }},
+    {{"checkpoint.every.minutes",
+      Type::number,
+      "~",
+      "minutes after which there is a checkpoint, wherever in an epoch",
+      Effect::none,
+      0,
+      no_bound,
+      {},
+      true},
+     [](Config& c, const Checked& v) { c.checkpoint.minutes = v.optional_number(); }},
     {{"checkpoint.keep", Type::integer, "3", "newest checkpoints that are kept; the best is kept besides", Effect::none,
       1, most_epochs},
      [](Config& c, const Checked& v) { c.checkpoint.keep = v.count(); }},
+    {{"checkpoint.verify", Type::flag, "false", "read every checkpoint back from the disk and compare its checksum",
+      Effect::none},
+     [](Config& c, const Checked& v) { c.checkpoint.verify = v.flag(); }},
 
     {{"report.every", Type::integer, "100",
       "steps between lines of metrics.jsonl within an epoch; 0: at epochs' ends alone", Effect::none, 0, most_steps},
@@ -175,6 +238,10 @@ bool Checked::flag() const { return std::get<bool>(value); }
 
 std::optional<double> Checked::optional_number() const {
     return is_unset(value) ? std::nullopt : std::optional(number());
+}
+
+std::optional<double> Checked::optional_seconds() const {
+    return is_unset(value) ? std::nullopt : parse_duration(std::get<std::string>(value));
 }
 
 std::string Checked::text() const { return is_unset(value) ? std::string() : std::get<std::string>(value); }

@@ -21,7 +21,8 @@ struct Checked {
     double number() const;
     bool flag() const;
     std::optional<double> optional_number() const;
-    std::string text() const; ///< "" where unset
+    std::optional<double> optional_seconds() const; ///< of a duration
+    std::string text() const;                       ///< "" where unset
 };
 
 /// How the keys of a chosen kind stand in the YAML.

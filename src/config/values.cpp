@@ -90,6 +90,9 @@ std::optional<Settings::Value> read(const Key& key, const Tree& tree) {
     case Type::path:
         if (tree.text.empty() || has_control_characters(tree.text)) return std::nullopt;
         return tree.text;
+    case Type::duration:
+        if (!parse_duration(tree.text)) return std::nullopt;
+        return tree.text;
     case Type::number_or_word:
         if (auto number = read_bounded(key, tree)) return number;
         if (key.words.empty() || !is_allowed_word(key, tree.text)) return std::nullopt;
@@ -115,6 +118,8 @@ std::string expectation(const Key& key) {
         return key.words.empty() ? "text" : "one of " + joined(key.words);
     case Type::number_or_word:
         return fmt::format("a number{}, or {}", bounds(key), joined(key.words, " or "));
+    case Type::duration:
+        return "a duration such as 3h50m or 90s";
     case Type::path:
         return "a path";
     case Type::layers:

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "config/config.hpp"
+#include "layers/not_finite.hpp"
 #include "layers/parameters.hpp"
 #include "numerics/memory.hpp"
 #include "numerics/view.hpp"
@@ -66,9 +67,14 @@ public:
     /// diff_in: [rows, input] or empty where the input's gradient is not wanted. final_from is called after each layer.
     void backward(std::span<const float> values, Matrix<float> diff_in, std::span<float> gradients,
                   const FinalFrom& final_from);
+    /// What the last forward() returned.
+    Matrix<const float> last_output() const;
+    /// After forward(): the first layer, in the order of the pass, whose output is not finite.
+    std::optional<NotFinite> first_not_finite() const;
 
 private:
     struct Place {
+        std::string path; ///< of its parameters: "encoder/dense1"
         std::unique_ptr<Layer> layer;
         std::size_t width, output; ///< elements of its output; their place in the workspace
         std::size_t first;         ///< offset from which on its parameters stand

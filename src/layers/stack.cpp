@@ -35,7 +35,7 @@ Stack::Stack(const std::vector<config::Settings>& layers, const Building& buildi
                          .make(settings, {building.parameters, workspace_, building.max_rows, path, output()});
         const std::size_t width = elements(layer->output());
         widest = std::max(widest, width);
-        layers_.push_back({std::move(layer), width, workspace_.plan(building.max_rows * width), first});
+        layers_.push_back({path, std::move(layer), width, workspace_.plan(building.max_rows * width), first});
     }
     // Gradients between layers alternate between two pieces: a layer reads one and writes the other.
     for (std::size_t i = 0; i < std::min<std::size_t>(2, std::max<std::size_t>(1, layers.size())); ++i) {
@@ -88,6 +88,18 @@ void Stack::backward(std::span<const float> values, Matrix<float> diff_in, std::
         layers_[i].layer->backward(values, in, out(i), diff(i), i == 0 ? diff_in : diff(i - 1), gradients);
         final_from(layers_[i].first);
     }
+}
+
+Matrix<const float> Stack::last_output() const {
+    if (layers_.empty()) return in_;
+    return out(layers_.size() - 1);
+}
+
+std::optional<NotFinite> Stack::first_not_finite() const {
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+        if (auto found = find_not_finite(layers_[i].path, out(i))) return found;
+    }
+    return std::nullopt;
 }
 
 } // namespace elbo::layers

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <stdexcept>
 #include <vector>
 
@@ -17,6 +18,7 @@ using layers::Activation;
 using layers::Building;
 using layers::Dense;
 using layers::Initial;
+using layers::NotFinite;
 using layers::ParameterTable;
 using layers::Stack;
 
@@ -192,11 +194,12 @@ Bound bound(const Parts& p, std::size_t rows) {
 } // namespace
 
 Bound Vae::gradient(std::span<const float> values, const Batch& batch, const Stream& noise, double beta, double scale,
-                    std::span<float> gradients, const layers::FinalFrom& final_from) {
+                    std::span<float> gradients, const layers::FinalFrom& final_from, const ForwardDone& forward_done) {
     Parts& p = *parts_;
     const std::size_t rows = batch.samples.size();
     if (rows == 0) {
         std::ranges::fill(gradients, 0.0f);
+        if (forward_done) forward_done({});
         return {};
     }
     p.parameters.clear_gaps(gradients);
@@ -206,6 +209,8 @@ Bound Vae::gradient(std::span<const float> values, const Batch& batch, const Str
     // From here on, gradients take the place of what they are the gradients of.
     const Matrix<float> diff_outputs = f.outputs;
     p.likelihood->evaluate(values, f.outputs, x, static_cast<float>(scale), p.reconstruction, diff_outputs, gradients);
+    const Bound result = bound(p, rows);
+    if (forward_done) forward_done(result);
     p.output.backward(values, f.decoded, f.outputs, diff_outputs, p.decoder.diff_output(), gradients);
     final_from(p.output_first);
     const Matrix<float> diff_z = p.piece(p.diff_z_at, rows, p.latent);
@@ -217,7 +222,7 @@ Bound Vae::gradient(std::span<const float> values, const Batch& batch, const Str
     p.heads.backward(values, f.hidden, f.heads, diff_heads, diff_hidden, gradients);
     final_from(p.heads_first);
     p.encoder.backward(values, {}, gradients, final_from);
-    return bound(p, rows);
+    return result;
 }
 
 Bound Vae::evaluate(std::span<const float> values, const Batch& batch, const Stream& noise) {
@@ -227,6 +232,63 @@ Bound Vae::evaluate(std::span<const float> values, const Batch& batch, const Str
     const Forward f = forward(p, values, batch, noise);
     p.likelihood->evaluate(values, f.outputs, batch.x.first_rows(rows), 1, p.reconstruction, {}, {});
     return bound(p, rows);
+}
+
+namespace {
+
+/// The first row's term that is not finite.
+std::optional<NotFinite> find_not_finite(const std::string& place, std::span<const double> terms) {
+    for (std::size_t i = 0; i < terms.size(); ++i) {
+        if (!std::isfinite(terms[i])) return NotFinite{place, i, static_cast<float>(terms[i])};
+    }
+    return std::nullopt;
+}
+
+/// Outputs may have given way to their gradient, so they are computed once more.
+template <class Parts>
+std::optional<NotFinite> find_in_outputs(Parts& p, std::span<const float> values, std::size_t rows) {
+    std::vector<float> room(rows * p.dimensions);
+    const Matrix<float> outputs(room.data(), rows, p.dimensions);
+    p.output.forward(values, p.decoder.last_output(), outputs);
+    return layers::find_not_finite("decoder/output", outputs);
+}
+
+} // namespace
+
+std::string Vae::first_not_finite(std::span<const float> values, const Batch& batch) const {
+    Parts& p = *parts_;
+    const auto find = [](const char* place, Matrix<const float> m) { return layers::find_not_finite(place, m); };
+    for (const layers::Parameter& parameter : p.parameters.all()) {
+        const auto found = find("", {values.data() + parameter.offset, 1, parameter.size});
+        if (found) return fmt::format("the parameter {} holds {}", parameter.path, describe_value(*found));
+    }
+    const std::size_t rows = batch.samples.size();
+    if (rows == 0) return {};
+    const Matrix<const float> heads = p.piece(p.heads_at, rows, 2 * p.latent);
+    auto found = find("x", batch.x.first_rows(rows));
+    if (!found) found = p.encoder.first_not_finite();
+    if (!found) found = find("encoder/mean", heads.some_columns(0, p.latent));
+    if (!found) found = find("encoder/log_variance", heads.some_columns(p.latent, p.latent));
+    if (!found) found = find_not_finite("the KL divergence", std::span(p.kl).first(rows));
+    if (!found) found = p.decoder.first_not_finite();
+    if (!found) found = find_in_outputs(p, values, rows);
+    if (!found) found = find_not_finite("the log-likelihood", std::span(p.reconstruction).first(rows));
+    if (!found) return {};
+    const bool layer = found->place.find('/') != std::string::npos;
+    return fmt::format("{} {} {} for sample {}", found->place, layer ? "gives" : "is", describe_value(*found),
+                       batch.samples[found->row]);
+}
+
+std::string Vae::first_not_finite_gradient(std::span<const float> gradients,
+                                           const std::function<bool(std::size_t element)>& leave_out) const {
+    // Parameters are added in the order of the forward pass.
+    const std::span<const layers::Parameter> all = parts_->parameters.all();
+    for (auto parameter = all.rbegin(); parameter != all.rend(); ++parameter) {
+        for (std::size_t i = parameter->offset; i < parameter->offset + parameter->size; ++i) {
+            if (!std::isfinite(gradients[i]) && !(leave_out && leave_out(i))) return parameter->path;
+        }
+    }
+    return {};
 }
 
 void Vae::reconstruct(std::span<const float> values, Matrix<const float> x, Matrix<float> out) {

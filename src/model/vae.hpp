@@ -8,9 +8,11 @@
 #include "numerics/memory.hpp"
 #include "numerics/random.hpp"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 
 namespace elbo::model {
@@ -29,6 +31,9 @@ struct Batch {
     Matrix<const float> x;
     std::span<const std::uint64_t> samples;
 };
+
+/// Told the bound of a forward pass's rows, while its activations are still there.
+using ForwardDone = std::function<void(const Bound& bound)>;
 
 class Vae {
 public:
@@ -54,10 +59,23 @@ public:
     void initialise(std::uint32_t seed, std::span<const double> data_mean, std::span<float> values) const;
 
     /// Forward and backward of one shard: overwrites gradients with scale * d(-sum over rows of (reconstruction - beta
-    /// * kl)) / d values. No rows: gradients become zero. final_from is called as the backward pass goes on.
+    /// * kl)) / d values. No rows: gradients become zero. forward_done, where there is one, is called with the bound
+    /// before the backward pass begins, and final_from as it goes on.
     Bound gradient(
         std::span<const float> values, const Batch& batch, const Stream& noise, double beta, double scale,
-        std::span<float> gradients, const layers::FinalFrom& final_from = [](std::size_t) {});
+        std::span<float> gradients, const layers::FinalFrom& final_from = [](std::size_t) {},
+        const ForwardDone& forward_done = {});
+
+    /// For a bound that is not finite, from within forward_done or after evaluate(), with what they were given: the
+    /// first place that is infinite or NaN, as "encoder/dense2 gives inf for sample 1234". In this order: a parameter,
+    /// a row of x, the encoder's layers, mean, log variance, KL divergence, the decoder's layers and output, the
+    /// log-likelihood. Empty where all are finite.
+    std::string first_not_finite(std::span<const float> values, const Batch& batch) const;
+
+    /// For a gradient that overflowed: path of the first parameter whose gradient is not finite, in the backward pass's
+    /// order (decoder/output before encoder/dense1). Elements for which leave_out is true do not count. Empty: none.
+    std::string first_not_finite_gradient(std::span<const float> gradients,
+                                          const std::function<bool(std::size_t element)>& leave_out = {}) const;
 
     /// The bound alone, of any number of rows up to max_rows.
     Bound evaluate(std::span<const float> values, const Batch& batch, const Stream& noise);

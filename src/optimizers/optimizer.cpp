@@ -34,9 +34,25 @@ namespace hn = simd::hn;
 using simd::all;
 using simd::V;
 
-void sgd(const SgdStep& step, std::size_t count, float* values, const float* gradients, float* buffer) {
+/// Whether all that add() was given is finite: x * 0 is zero, or NaN where x is not finite, and NaN stays in a sum.
+class Finite {
+public:
+    Finite() : sum_(all(0)) {}
+    template <class At>
+    HWY_INLINE void add(At at, V x) {
+        sum_ = hn::MulAdd(at.within(x), all(0), sum_);
+    }
+    HWY_INLINE bool holds() const { return hn::AllFalse(simd::D(), hn::IsNaN(sum_)); }
+
+private:
+    V sum_;
+};
+
+/// Where the buffer's new element is not finite, the value is not either: looking at values finds both.
+bool sgd(const SgdStep& step, std::size_t count, float* values, const float* gradients, float* buffer) {
     const V scale = all(step.gradient_scale), decay = all(step.weight_decay), momentum = all(step.momentum);
     const V rate = all(step.rate);
+    Finite finite;
     simd::for_each_vector(count, [&](auto at) HWY_ATTR {
         const V p = at.load(values);
         const V d = hn::MulAdd(p, decay, at.load(gradients) * scale);
@@ -46,13 +62,17 @@ void sgd(const SgdStep& step, std::size_t count, float* values, const float* gra
             at.store(b, buffer);
             direction = step.nesterov ? hn::MulAdd(momentum, b, d) : b;
         }
-        at.store(hn::NegMulAdd(rate, direction, p), values);
+        const V value = hn::NegMulAdd(rate, direction, p);
+        finite.add(at, value);
+        at.store(value, values);
     });
+    return finite.holds();
 }
 
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
 // A division and a square root of 16 floats take as long as 60 multiplications; approximations of 14 bits and a Newton
-// step are within 3 units in the last place at a quarter of that.
+// step are within 3 units in the last place at a quarter of that. Infinity becomes NaN on the way.
+constexpr bool infinity_has_a_root = false;
 
 /// Square root of v >= 0; what is below the normal numbers becomes smaller.
 HWY_INLINE V root(V v) {
@@ -69,15 +89,18 @@ HWY_INLINE V ratio(V a, V b) {
     return a * better;
 }
 #else
+constexpr bool infinity_has_a_root = true;
 HWY_INLINE V root(V v) { return hn::Sqrt(v); }
 HWY_INLINE V ratio(V a, V b) { return a / b; }
 #endif
 
-void adam(const AdamStep& step, std::size_t count, float* values, const float* gradients, float* mean,
+/// Where the new mean is not finite, the value is not either; where the variance is infinite, that depends on root().
+bool adam(const AdamStep& step, std::size_t count, float* values, const float* gradients, float* mean,
           float* variance) {
     const V rate = all(step.rate), scale = all(step.gradient_scale), keep = all(step.keep);
     const V beta1 = all(step.beta1), rest1 = all(step.rest1), beta2 = all(step.beta2), rest2 = all(step.rest2);
     const V variance_scale = all(step.variance_scale), epsilon = all(step.epsilon);
+    Finite finite;
     simd::for_each_vector(count, [&](auto at) HWY_ATTR {
         const V p = at.load(values), g = at.load(gradients) * scale;
         const V m = hn::MulAdd(beta1, at.load(mean), rest1 * g);
@@ -85,8 +108,12 @@ void adam(const AdamStep& step, std::size_t count, float* values, const float* g
         const V deviation = hn::MulAdd(root(v), variance_scale, epsilon);
         at.store(m, mean);
         at.store(v, variance);
-        at.store(hn::NegMulAdd(rate, ratio(m, deviation), p * keep), values);
+        const V value = hn::NegMulAdd(rate, ratio(m, deviation), p * keep);
+        finite.add(at, value);
+        if (infinity_has_a_root) finite.add(at, v);
+        at.store(value, values);
     });
+    return finite.holds();
 }
 
 } // namespace elbo::optimizers::HWY_NAMESPACE
@@ -139,12 +166,12 @@ public:
           weight_decay_(static_cast<float>(settings.number("weight_decay"))),
           nesterov_(settings.flag("nesterov")) {}
 
-    void update(std::size_t begin, std::size_t end, std::span<float> values, std::span<const float> gradients,
+    bool update(std::size_t begin, std::size_t end, std::span<float> values, std::span<const float> gradients,
                 const Update& update) override {
         require_own(begin, end, values.size(), gradients.size());
         const SgdStep step{static_cast<float>(update.rate), update.gradient_scale, momentum_, weight_decay_, nesterov_};
-        HWY_DYNAMIC_DISPATCH(sgd)
-        (step, end - begin, values.data() + begin, gradients.data() + begin, state_at(0, begin));
+        return HWY_DYNAMIC_DISPATCH(sgd)(step, end - begin, values.data() + begin, gradients.data() + begin,
+                                         state_at(0, begin));
     }
 
 private:
@@ -161,7 +188,7 @@ public:
           epsilon_(settings.number("epsilon")),
           weight_decay_(weight_decay) {}
 
-    void update(std::size_t begin, std::size_t end, std::span<float> values, std::span<const float> gradients,
+    bool update(std::size_t begin, std::size_t end, std::span<float> values, std::span<const float> gradients,
                 const Update& update) override {
         require_own(begin, end, values.size(), gradients.size());
         const auto t = static_cast<double>(update.step);
@@ -174,8 +201,8 @@ public:
                             .variance_scale = static_cast<float>(1 / std::sqrt(1 - std::pow(beta2_, t))),
                             .epsilon = static_cast<float>(epsilon_),
                             .keep = static_cast<float>(1 - update.rate * weight_decay_)};
-        HWY_DYNAMIC_DISPATCH(adam)
-        (step, end - begin, values.data() + begin, gradients.data() + begin, state_at(0, begin), state_at(1, begin));
+        return HWY_DYNAMIC_DISPATCH(adam)(step, end - begin, values.data() + begin, gradients.data() + begin,
+                                          state_at(0, begin), state_at(1, begin));
     }
 
 private:

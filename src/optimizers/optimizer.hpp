@@ -28,7 +28,8 @@ public:
     virtual std::span<float> state(std::size_t index) = 0;
 
     /// Updates values[begin, end) from gradients[begin, end), indices of the flat arrays within the owner's slice.
-    virtual void update(std::size_t begin, std::size_t end, std::span<float> values, std::span<const float> gradients,
+    /// Returns false where a new value, or a new element of the state, is infinite or NaN.
+    virtual bool update(std::size_t begin, std::size_t end, std::span<float> values, std::span<const float> gradients,
                         const Update& update) = 0;
 };
 

@@ -27,13 +27,27 @@ using StateValue = std::variant<std::int64_t, double, std::string>;
 
 /// What a checkpoint holds besides arrays.
 struct CheckpointText {
-    std::map<std::string, StateValue> state;  ///< attributes of /state
-    std::string configuration;                ///< resolved YAML, the dataset /configuration
-    std::map<std::string, std::string> about; ///< attributes of /about
+    std::map<std::string, StateValue> state;           ///< attributes of /state
+    std::string configuration;                         ///< resolved YAML, the dataset /configuration
+    std::map<std::string, std::string> about;          ///< attributes of /about
+    std::map<std::string, std::vector<double>> series; ///< sums under way, the datasets /state/<name>
 };
 
-/// The file's bytes, checksum included.
+/// The file's bytes but for its checksum. Takes the memory that `image` has: from the second time on the price is
+/// little more than a copy of the arrays.
+void build_checkpoint(std::vector<std::byte>& image, std::span<const NamedArray<const float>> arrays,
+                      const CheckpointText& text);
+
+/// Writes length and checksum into the image's user block. Calls no HDF5, so that any thread may.
+void seal_checkpoint(std::span<std::byte> image);
+
+/// Both: the file's bytes, checksum included.
 std::vector<std::byte> checkpoint_image(std::span<const NamedArray<const float>> arrays, const CheckpointText& text);
+
+/// Reads a checkpoint back from the disk, past the page cache where the system lets go of it (what was fsynced), and
+/// compares length and checksum with its header, a MiB at a time and without HDF5. Throws Error naming the file, what
+/// was found and what was expected.
+void verify_checkpoint(const std::filesystem::path& file);
 
 struct ArrayInfo {
     std::string path;
@@ -50,10 +64,12 @@ public:
     CheckpointReader& operator=(const CheckpointReader&) = delete;
 
     const CheckpointText& text() const { return text_; }
+    /// Parameters and the optimiser's arrays; not the series of /state.
     std::vector<ArrayInfo> arrays() const;
     /// Fills the arrays; throws InputError naming path, found and expected shape where one is missing or differs.
     void read(std::span<const NamedArray<float>> arrays) const;
 
+    bool has(const std::string& key) const;             ///< of /state's attributes: files of older versions lack some
     std::int64_t integer(const std::string& key) const; ///< of /state; throws InputError where missing
     double number(const std::string& key) const;
     const std::string& string(const std::string& key) const;

@@ -1,4 +1,4 @@
-// Files that appear whole or not at all, links that change at once, and logs that grow line by line.
+// Files that appear whole or not at all, and links that change at once.
 #pragma once
 
 #include <cstddef>
@@ -10,12 +10,16 @@
 namespace elbo::storage {
 
 /// Writes path whole: temporary name beside it, write, fsync, rename, fsync of the folder. Throws Error with the
-/// system's message, and leaves no temporary file behind. The folder must exist.
+/// system's reason, and leaves no temporary file behind. The folder must exist. What stood at path stays until the new
+/// file is on the disk; only where the folder's fsync fails does the error come with the new file in place.
 void write_whole(const std::filesystem::path& path, std::span<const std::byte> bytes);
 void write_whole(const std::filesystem::path& path, std::string_view text);
 
 /// Replaces the symbolic link `link` by one to `target` (relative to the link's folder) by rename.
 void replace_link(const std::filesystem::path& link, const std::filesystem::path& target);
+
+/// Removes what killed processes left under temporary names in a folder; only for the holder of the folder's lock.
+void remove_temporaries(const std::filesystem::path& folder);
 
 std::string read_text(const std::filesystem::path& path);
 
@@ -31,40 +35,11 @@ public:
     void commit();
 
 private:
+    friend void write_whole(const std::filesystem::path& path, std::span<const std::byte> bytes);
+    void rename();
+
     std::filesystem::path destination_, temporary_;
     bool committed_ = false;
-};
-
-/// An append-only text file: every line reaches the system before append() returns. Opening cuts a torn last line.
-class LineLog {
-public:
-    explicit LineLog(const std::filesystem::path& path);
-    ~LineLog();
-    LineLog(const LineLog&) = delete;
-    LineLog& operator=(const LineLog&) = delete;
-    /// line: without its newline. Throws Error with the system's message.
-    void append(std::string_view line);
-    /// Cuts the file to its first `bytes` bytes: what came after the checkpoint that a resume starts from.
-    void cut(std::size_t bytes);
-    std::size_t bytes() const { return bytes_; }
-
-private:
-    std::filesystem::path path_;
-    int descriptor_ = -1;
-    std::size_t bytes_ = 0;
-};
-
-/// Keeps the process's part of a folder's lock file (flock) until destroyed; refuses with InputError where another
-/// holds it.
-class FolderLock {
-public:
-    explicit FolderLock(const std::filesystem::path& folder);
-    ~FolderLock();
-    FolderLock(const FolderLock&) = delete;
-    FolderLock& operator=(const FolderLock&) = delete;
-
-private:
-    int descriptor_ = -1;
 };
 
 } // namespace elbo::storage

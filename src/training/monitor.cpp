@@ -74,9 +74,11 @@ void Monitor::write(Trainer& trainer, const report::Metrics& metrics) {
     if (!speaks_) return;
     metrics_->append(report::metrics_line(metrics));
     trainer.state().metrics_bytes = metrics_->bytes();
+    warn_of(metrics_->trouble());
 }
 
 void Monitor::steps_done(Trainer& trainer) {
+    if (trainer.state().line_sum.samples == 0) return; // every step since the last line was skipped
     const Mark mark = now(trainer);
     report::Metrics line = metrics("steps", trainer.state().line_sum, line_, trainer);
     line.rate = trainer.last_rate();
@@ -115,6 +117,14 @@ void Monitor::epoch_done(Trainer& trainer, const std::optional<Validation>& vali
     epoch_ = now(trainer);
 }
 
+void Monitor::skipped(const Trainer& trainer, const std::string& why) {
+    const State& state = trainer.state();
+    terminal_.warning(fmt::format("step {} is skipped: {}", state.step, why));
+    event("skip", {{"step", static_cast<std::int64_t>(state.step)},
+                   {"skipped", static_cast<std::int64_t>(state.skipped)},
+                   {"message", why}});
+}
+
 void Monitor::live(const Trainer& trainer) {
     if (!terminal_.wants_live()) return;
     const Mark mark = now(trainer);
@@ -126,12 +136,13 @@ void Monitor::live(const Trainer& trainer) {
 }
 
 void Monitor::event(std::string_view name, const report::Fields& fields) {
-    if (speaks_) events_->append(report::event_line(name, fields));
+    if (!speaks_) return;
+    events_->append(report::event_line(name, fields));
+    warn_of(events_->trouble());
 }
 
 void Monitor::status(std::string_view state, std::optional<Exit> exit, const Trainer& trainer,
                      const std::string& message) {
-    if (!speaks_) return;
     const State& at = trainer.state();
     report::Fields fields = {{"epoch", static_cast<std::int64_t>(at.epoch)},
                              {"epochs", static_cast<std::int64_t>(config_.training.epochs)},
@@ -142,7 +153,50 @@ void Monitor::status(std::string_view state, std::optional<Exit> exit, const Tra
         fields.emplace_back("best_epoch", static_cast<std::int64_t>(at.best_epoch));
     }
     if (!message.empty()) fields.emplace_back("message", message);
-    storage::write_whole(paths_.status(), report::status_text(state, exit, fields));
+    attempt([&] { storage::write_whole(paths_.status(), report::status_text(state, exit, fields)); });
+}
+
+void Monitor::attempt(const std::function<void()>& write) {
+    if (!speaks_) return;
+    try {
+        write();
+    } catch (const Error& error) {
+        if (lost_.empty()) lost_ = error.what();
+        warn_of(error.what());
+    }
+}
+
+void Monitor::warn_of(const std::string& trouble) {
+    if (trouble.empty() || trouble == warned_) return;
+    terminal_.warning(trouble + "; training goes on");
+    warned_ = trouble;
+}
+
+std::string Monitor::trouble() {
+    if (!speaks_) return "";
+    for (storage::LineLog* log : {&*metrics_, &*events_}) {
+        log->flush();
+        if (!log->trouble().empty()) return log->trouble();
+    }
+    return lost_;
+}
+
+void Monitor::failure(const Error& error, const Trainer& trainer) noexcept {
+    try {
+        const bool diverged = error.status() == Exit::diverged;
+        event("failure", {{"message", std::string(error.what())}});
+        status(diverged ? "diverged" : "failed", error.status(), trainer, error.what());
+    } catch (const std::exception& second) {
+        terminal_.warning(fmt::format("the failure could not be recorded: {}", second.what()));
+    }
+}
+
+void Monitor::failed_from_elsewhere(const std::string& message, Exit status) const {
+    std::error_code ignored;
+    if (!std::filesystem::exists(paths_.status(), ignored)) return;
+    const bool diverged = status == Exit::diverged;
+    storage::write_whole(paths_.status(),
+                         report::status_text(diverged ? "diverged" : "failed", status, {{"message", message}}));
 }
 
 } // namespace elbo::training

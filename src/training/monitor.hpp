@@ -5,10 +5,12 @@
 #include "report/records.hpp"
 #include "report/terminal.hpp"
 #include "storage/files.hpp"
+#include "storage/line_log.hpp"
 #include "training/run_folder.hpp"
 #include "training/trainer.hpp"
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -31,11 +33,24 @@ public:
     void steps_done(Trainer& trainer);
     /// At an epoch's end, after validation: its lines in metrics.jsonl and on the terminal.
     void epoch_done(Trainer& trainer, const std::optional<Validation>& validation, bool best);
+    /// After a step without an update, and why.
+    void skipped(const Trainer& trainer, const std::string& why);
     void live(const Trainer& trainer);
 
     void event(std::string_view name, const report::Fields& fields);
     void status(std::string_view state, std::optional<Exit> exit, const Trainer& trainer,
                 const std::string& message = "");
+
+    /// Has rank 0 do what writes a file that training can go on without; what goes wrong is warned of and remembered.
+    void attempt(const std::function<void()>& write);
+    /// What of metrics.jsonl, events.jsonl, pictures and the like is not on the disk; empty: nothing is missing.
+    std::string trouble();
+
+    /// How training failed, as all ranks know; it still says so where it can.
+    void failure(const Error& error, const Trainer& trainer) noexcept;
+    /// The same from a rank that alone knows of it, or from another thread: the status alone, and only where this host
+    /// sees the run's folder.
+    void failed_from_elsewhere(const std::string& message, Exit status) const;
 
 private:
     using Clock = std::chrono::steady_clock;
@@ -48,6 +63,7 @@ private:
     double seconds_left(const Trainer& trainer) const;
     report::Metrics metrics(std::string_view over, const model::Bound& sum, Mark since, const Trainer& trainer) const;
     void write(Trainer& trainer, const report::Metrics& metrics);
+    void warn_of(const std::string& trouble);
 
     RunPaths paths_;
     const config::Config& config_;
@@ -60,6 +76,8 @@ private:
     bool paused_ = false;
     Mark begin_, line_, epoch_;
     double last_elbo_ = 0;
+    std::string lost_;   ///< the first file that could not be written
+    std::string warned_; ///< the last trouble that was warned of
 };
 
 } // namespace elbo::training

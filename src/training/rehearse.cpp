@@ -79,7 +79,9 @@ void first_half(const comm::Communicator& world, const config::Config& config, c
     const std::chrono::duration<double> a_step = Clock::now() - start;
     trainer.validate(validation_samples);
     terminal.line("steps       done, validation done");
-    const std::vector<std::byte> image = trainer.checkpoint();
+    std::vector<std::byte> image;
+    trainer.checkpoint([&](std::span<const storage::NamedArray<const float>> arrays,
+                           const storage::CheckpointText& text) { image = storage::checkpoint_image(arrays, text); });
     world.on_first([&] {
         trainer.draw(folder / "samples.png");
         storage::write_whole(folder / "checkpoint.h5", image);

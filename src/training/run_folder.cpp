@@ -35,7 +35,8 @@ void refuse_changes(const std::vector<config::Difference>& changes, const RunPat
 
 /// Opens the newest checkpoint that is whole; damaged ones become warnings.
 void find_checkpoint(const RunPaths& paths, Found& found, std::string& configuration) {
-    std::vector<fs::path> candidates = list_checkpoints(paths);
+    const std::vector<fs::path> candidates = list_checkpoints(paths);
+    if (!candidates.empty()) found.newest = candidates.back();
     for (auto path = candidates.rbegin(); path != candidates.rend(); ++path) {
         try {
             const storage::CheckpointReader reader(*path);

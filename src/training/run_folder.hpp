@@ -31,6 +31,7 @@ struct RunPaths {
 struct Found {
     bool run = false;                        ///< a run of elbo is there
     std::filesystem::path checkpoint;        ///< its newest undamaged one; empty: none
+    std::filesystem::path newest;            ///< damaged or not
     State state;                             ///< of that checkpoint
     std::string train_data, validation_data; ///< fingerprints of the data it was trained on
     std::vector<config::Difference> changes; ///< keys that differ from the run's, all allowed to

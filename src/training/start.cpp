@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "base/version.hpp"
+#include "comm/cores.hpp"
 
 #include <fmt/format.h>
 
@@ -133,6 +134,18 @@ Start look(const comm::Communicator& world, const RunPaths& paths, const config:
     return start;
 }
 
+namespace {
+
+/// Until the lock was taken, another elbo may have worked here.
+void refuse_newer_checkpoint(const RunPaths& paths, const Start& start) {
+    const std::vector<fs::path> now = list_checkpoints(paths);
+    if (!start.aside && !now.empty() && now.back() != start.found.newest)
+        reject("{}: another elbo has trained here just now (up to {}); start again to go on from there",
+               paths.folder.string(), now.back().filename().string());
+}
+
+} // namespace
+
 std::unique_ptr<storage::FolderLock> open_run(const comm::Communicator& world, const RunPaths& paths,
                                               const config::Config& config, const Start& start,
                                               const Trainer& trainer) {
@@ -145,15 +158,42 @@ std::unique_ptr<storage::FolderLock> open_run(const comm::Communicator& world, c
         }
         fs::create_directories(paths.folder);
         lock = std::make_unique<storage::FolderLock>(paths.folder);
+        refuse_newer_checkpoint(paths, start);
         storage::write_whole(paths.configuration(), config.resolved);
         fs::create_directories(paths.checkpoints());
         fs::create_directories(paths.samples());
+        for (const fs::path& folder : {paths.folder, paths.checkpoints(), paths.samples()})
+            storage::remove_temporaries(folder);
     });
     return lock;
 }
 
-void announce(const comm::Communicator& world, const config::Config& config, const Start& start, const Trainer& trainer,
-              report::Terminal& terminal, Monitor& monitor) {
+namespace {
+
+/// What the ranks of each node have to share, said once for each different complaint.
+void warn_of_cores(const comm::Communicator& world, const config::Config& config, const Trainer& trainer,
+                   report::Terminal& terminal) {
+    const comm::Nodes& nodes = trainer.nodes();
+    const comm::Cores cores = comm::cores_of_node(nodes.node(), static_cast<int>(config.training.threads));
+    const std::vector<std::string> warnings = world.gather(nodes.node().first() ? comm::warning_text(cores) : "");
+    for (const std::string& warning : warnings)
+        if (!warning.empty()) terminal.warning(warning);
+}
+
+void announce_values(const Taken& taken, report::Terminal& terminal, Monitor& monitor) {
+    if (taken.file.empty()) return;
+    terminal.line("values   " + describe_taken(taken));
+    terminal.detail(describe_arrays(taken));
+    monitor.event("start_values", {{"file", taken.file},
+                                   {"part", taken.part},
+                                   {"arrays", static_cast<std::int64_t>(taken.arrays.size())},
+                                   {"values", static_cast<std::int64_t>(taken.values)}});
+}
+
+} // namespace
+
+void announce(const comm::Communicator& world, const config::Config& config, const Start& start, const Taken& taken,
+              const Trainer& trainer, report::Terminal& terminal, Monitor& monitor) {
     terminal.line(fmt::format("elbo {}  {}, {} parameters", version, describe_model(config, trainer.model()),
                               with_commas(trainer.model().parameters().trainable())));
     terminal.line("loglik   " + describe_likelihood(config, trainer.train_data()) +
@@ -168,8 +208,10 @@ void announce(const comm::Communicator& world, const config::Config& config, con
     if (ranks > 1 && rows < few_rows)
         terminal.warning(
             fmt::format("{} rows a rank are few: a larger training.batch or fewer ranks would be faster", rows));
+    warn_of_cores(world, config, trainer, terminal);
     world.on_first([&] {
         announce_start(config, start, trainer, terminal, monitor);
+        announce_values(taken, terminal, monitor);
         monitor.status("running", std::nullopt, trainer);
     });
 }

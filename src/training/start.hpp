@@ -3,7 +3,7 @@
 
 #include "comm/communicator.hpp"
 #include "report/terminal.hpp"
-#include "storage/files.hpp"
+#include "storage/folder_lock.hpp"
 #include "training/monitor.hpp"
 #include "training/run_folder.hpp"
 #include "training/trainer.hpp"
@@ -32,8 +32,8 @@ std::unique_ptr<storage::FolderLock> open_run(const comm::Communicator& world, c
                                               const config::Config& config, const Start& start, const Trainer& trainer);
 
 /// The lines at a training's start, and its event. Collective.
-void announce(const comm::Communicator& world, const config::Config& config, const Start& start, const Trainer& trainer,
-              report::Terminal& terminal, Monitor& monitor);
+void announce(const comm::Communicator& world, const config::Config& config, const Start& start, const Taken& taken,
+              const Trainer& trainer, report::Terminal& terminal, Monitor& monitor);
 
 /// "VAE 784-400-400-20-400-400-784": widths from input to output, through the code.
 std::string describe_model(const config::Config& config, const model::Vae& model);

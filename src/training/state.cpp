@@ -1,11 +1,16 @@
 #include "training/state.hpp"
 
+#include <algorithm>
+#include <string_view>
 #include <type_traits>
 
 namespace elbo::training {
 namespace {
 
 static_assert(std::is_trivially_copyable_v<State>);
+
+/// Attributes that checkpoints of the first versions lack; zero is what they mean.
+constexpr std::string_view later_attributes[] = {"skipped_steps", "skipped_steps_in_row"};
 
 /// Calls visit(name, member) for every attribute of /state: the one list that writing and reading share.
 template <class AnyState, class Visit>
@@ -26,6 +31,8 @@ void for_each_attribute(AnyState& state, Visit&& visit) {
     visit("plateau_waited", state.plateau.waited);
     visit("plateau_reductions", state.plateau.reductions);
     visit("plateau_any", state.plateau.any);
+    visit("skipped_steps", state.skipped);
+    visit("skipped_steps_in_row", state.skipped_in_row);
     visit("seconds", state.seconds);
     visit("metrics_bytes", state.metrics_bytes);
     visit("virtual_ranks", state.virtual_ranks);
@@ -48,6 +55,7 @@ State from_attributes(const storage::CheckpointReader& reader) {
     State state;
     for_each_attribute(state, [&](const char* name, auto& value) {
         using T = std::remove_reference_t<decltype(value)>;
+        if (!reader.has(name) && std::ranges::find(later_attributes, name) != std::end(later_attributes)) return;
         if constexpr (std::is_floating_point_v<T>)
             value = reader.number(name);
         else

@@ -22,9 +22,11 @@ struct State {
     std::uint64_t best_epoch = 0; ///< 0: none yet
     std::uint64_t waited = 0;     ///< epochs since the best
     optimizers::PlateauState plateau;
-    double seconds = 0;              ///< of training, over all resumes
-    std::uint64_t metrics_bytes = 0; ///< length of metrics.jsonl
-    std::uint64_t virtual_ranks = 0; ///< whose order of summation the arithmetic follows
+    std::uint64_t skipped = 0;        ///< steps without an update, since their ELBO or gradient was not finite
+    std::uint64_t skipped_in_row = 0; ///< of these, the last ones
+    double seconds = 0;               ///< of training, over all resumes
+    std::uint64_t metrics_bytes = 0;  ///< length of metrics.jsonl
+    std::uint64_t virtual_ranks = 0;  ///< whose order of summation the arithmetic follows
 };
 
 std::map<std::string, storage::StateValue> to_attributes(const State& state);

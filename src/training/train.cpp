@@ -2,13 +2,17 @@
 #include "training/train.hpp"
 
 #include "base/text.hpp"
+#include "training/checkpoints.hpp"
 #include "training/monitor.hpp"
 #include "training/run_folder.hpp"
 #include "training/start.hpp"
+#include "training/stop.hpp"
 #include "training/trainer.hpp"
+#include "training/watching.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <limits>
@@ -24,38 +28,62 @@ struct Run {
     report::Terminal& terminal;
     Trainer& trainer;
     Monitor& monitor;
+    Checkpoints checkpoints;
+    TimeLimit limit;
+    Watching watching;
+    bool limit_is_up = false; ///< as rank 0's clock says
 };
 
-void refuse_divergence(const Trainer& trainer, const model::Bound& bound) {
-    if (std::isfinite(bound.elbo())) return;
-    throw comm::AgreedError(fmt::format("training diverged: the ELBO is not finite at step {} of epoch {}; the last "
-                                        "checkpoint is kept; try a lower optimizer.rate or set optimizer.clip",
-                                        trainer.state().step, trainer.state().epoch + 1),
-                            Exit::diverged);
+/// What this rank wants all to do after the next step.
+void say_wishes(Run& run) {
+    if (StopSignals::asked()) run.trainer.wish(comm::Wish::stop);
+    if (!run.world.first()) return;
+    if (run.config.training.time_limit && run.limit.is_up(run.checkpoints.expected_seconds())) run.limit_is_up = true;
+    if (run.limit_is_up) run.trainer.wish(comm::Wish::stop);
+    if (run.checkpoints.due_by_clock()) run.trainer.wish(comm::Wish::save);
 }
 
-void train_epoch(Run& run) {
+void save(Run& run, bool best) {
+    run.monitor.pause();
+    run.checkpoints.save(best);
+    run.monitor.resume();
+}
+
+/// A line of metrics over the steps since the last.
+void write_line(Run& run) {
+    run.trainer.collect();
+    run.trainer.compare_nodes();
+    run.monitor.steps_done(run.trainer);
+}
+
+/// Steps until the epoch's end; false where it was agreed to stop before.
+bool train_epoch(Run& run) {
     const std::uint64_t every = run.config.report.every;
     while (!run.trainer.epoch_done()) {
-        run.trainer.step();
-        if (every > 0 && run.trainer.state().step % every == 0) {
-            run.trainer.collect();
-            refuse_divergence(run.trainer, run.trainer.state().line_sum);
-            run.trainer.compare_nodes();
-            run.monitor.steps_done(run.trainer);
-        }
+        say_wishes(run);
+        const StepOutcome outcome = run.trainer.step();
+        if (!outcome.skipped.empty()) run.monitor.skipped(run.trainer, outcome.skipped);
+        if (every > 0 && run.trainer.state().step % every == 0) write_line(run);
         run.monitor.live(run.trainer);
+        run.checkpoints.tell();
+        run.watching.tell();
+        if (outcome.stop) return false;
+        if ((outcome.save || run.checkpoints.due_by_steps()) && !run.trainer.epoch_done()) save(run, false);
     }
     run.trainer.collect();
-    refuse_divergence(run.trainer, run.trainer.state().epoch_sum);
+    return true;
 }
 
 /// Takes an epoch's validation into the state; true where it is the best so far.
 bool judge(Trainer& trainer, const std::optional<Validation>& validation) {
     if (!validation) return false;
-    refuse_divergence(trainer, validation->bound);
     State& state = trainer.state();
     const double elbo = validation->bound.elbo() / static_cast<double>(validation->bound.samples);
+    if (!std::isfinite(elbo))
+        throw comm::AgreedError(fmt::format("training diverged: the validation ELBO after epoch {} is not finite; the "
+                                            "checkpoint from before is kept; try a lower optimizer.rate",
+                                            state.epoch + 1),
+                                Exit::diverged);
     trainer.rate().observe(elbo);
     state.plateau = trainer.rate().plateau();
     if (state.best_epoch > 0 && elbo <= state.best) {
@@ -68,26 +96,13 @@ bool judge(Trainer& trainer, const std::optional<Validation>& validation) {
     return true;
 }
 
-void save(Run& run, bool best) {
-    run.trainer.state().seconds = run.monitor.seconds();
-    const auto start = std::chrono::steady_clock::now();
-    const std::vector<std::byte> image = run.trainer.checkpoint();
-    run.world.on_first([&] {
-        const std::uint64_t step = run.trainer.state().step;
-        const std::filesystem::path path = run.paths.checkpoint(step);
-        storage::write_whole(path, image);
-        storage::replace_link(run.paths.latest(), path.filename());
-        if (best) storage::replace_link(run.paths.best(), path.filename());
-        remove_old_checkpoints(run.paths, run.config.checkpoint.keep);
-        const std::chrono::duration<double> pause = std::chrono::steady_clock::now() - start;
-        run.monitor.event("save", {{"step", static_cast<std::int64_t>(step)},
-                                   {"file", path.filename().string()},
-                                   {"bytes", static_cast<std::int64_t>(image.size())},
-                                   {"best", best},
-                                   {"pause_seconds", pause.count()}});
-        run.terminal.detail(fmt::format("saved {} ({}, {})", path.string(),
-                                        human_bytes(static_cast<double>(image.size())), human_duration(pause.count())));
-    });
+void draw(Run& run) {
+    const std::filesystem::path picture =
+        run.paths.samples() / fmt::format("epoch-{:04}.png", run.trainer.state().epoch);
+    if (!run.world.first()) return;
+    run.trainer.enter(comm::Phase::picture);
+    run.monitor.attempt([&] { run.trainer.draw(picture); });
+    run.trainer.enter(comm::Phase::agreeing);
 }
 
 /// Validation, metrics, picture, checkpoint, in this order.
@@ -102,42 +117,82 @@ void end_epoch(Run& run) {
     state.position = 0;
     state.epoch_sum = {};
     const bool last = finished(state, run.config.training);
-    const std::size_t pictures = run.config.report.pictures;
-    if (pictures > 0 && (state.epoch % pictures == 0 || last))
-        run.world.on_first(
-            [&] { run.trainer.draw(run.paths.samples() / fmt::format("epoch-{:04}.png", state.epoch)); });
-    if (state.epoch % run.config.checkpoint.every == 0 || best || last) save(run, best);
-    run.world.on_first([&] { run.monitor.status("running", std::nullopt, run.trainer); });
+    const std::size_t pictures = run.config.report.pictures, epochs = run.config.checkpoint.epochs;
+    if (pictures > 0 && (state.epoch % pictures == 0 || last)) draw(run);
+    const bool asked = run.world.most(run.checkpoints.due_by_clock() ? 1 : 0) != 0 || run.checkpoints.due_by_steps();
+    if ((epochs > 0 && state.epoch % epochs == 0) || asked || best || last) run.checkpoints.save(best);
+    run.monitor.status("running", std::nullopt, run.trainer);
     run.monitor.resume();
 }
 
-void conclude(Run& run) {
+/// Everything is written, or AgreedError says what is not.
+void complete(Run& run) {
+    run.checkpoints.finish();
+    run.world.on_first([&] {
+        if (const std::string trouble = run.monitor.trouble(); !trouble.empty())
+            fail("the run is not complete on the disk: {}", trouble);
+    });
+}
+
+Exit conclude(Run& run) {
+    complete(run);
     const State& state = run.trainer.state();
     const bool patience_ran_out = state.epoch < run.config.training.epochs;
     std::string how = fmt::format("{}: {} epochs, {} steps in {}", patience_ran_out ? "stopped early" : "done",
                                   state.epoch, with_commas(state.step), human_duration(run.monitor.seconds()));
     if (patience_ran_out)
         how += fmt::format("; no better validation ELBO for {} epochs (training.patience)", state.waited);
+    if (state.skipped > 0) how += fmt::format("; {} steps skipped (training.on_nan)", with_commas(state.skipped));
     if (state.best_epoch > 0)
         how += fmt::format("; best validation ELBO {:.2f} after epoch {}", state.best, state.best_epoch);
-    run.world.on_first([&] {
-        run.monitor.event("finish", {{"epoch", static_cast<std::int64_t>(state.epoch)},
-                                     {"step", static_cast<std::int64_t>(state.step)},
-                                     {"patience_ran_out", patience_ran_out}});
-        run.monitor.status("done", Exit::done, run.trainer, how);
-    });
+    run.monitor.event("finish", {{"epoch", static_cast<std::int64_t>(state.epoch)},
+                                 {"step", static_cast<std::int64_t>(state.step)},
+                                 {"patience_ran_out", patience_ran_out}});
+    run.monitor.status("done", Exit::done, run.trainer, how);
     run.terminal.outcome(how);
     run.terminal.line(fmt::format("run {}: metrics.jsonl, samples/, checkpoints/", run.paths.folder.string()));
+    return Exit::done;
 }
 
-/// The run's status says how it failed, where it still can be said.
-void record_failure(Run& run, const Error& error) noexcept {
+/// Why it was agreed to stop, from the first rank that knows. Collective.
+std::string reason_to_stop(const Run& run) {
+    std::string own = StopSignals::name();
+    if (run.limit_is_up) own = "training.time_limit";
+    const std::vector<std::string> all = run.world.gather(own);
+    const auto known = std::ranges::find_if(all, [](const std::string& reason) { return !reason.empty(); });
+    return known == all.end() ? "" : *known;
+}
+
+Exit stop_early(Run& run) {
+    const std::string reason = reason_to_stop(run);
+    run.terminal.line(fmt::format("stopping after step {} ({})", with_commas(run.trainer.state().step), reason));
+    if (!run.checkpoints.up_to_date()) run.checkpoints.save(false);
+    complete(run);
+    const State& state = run.trainer.state();
+    const std::string how = fmt::format("stopped early at step {} ({}) with a checkpoint; the same command goes on",
+                                        with_commas(state.step), reason);
+    run.monitor.event("stop", {{"step", static_cast<std::int64_t>(state.step)}, {"reason", reason}});
+    run.monitor.status("stopped early", Exit::stopped_early, run.trainer, how);
+    run.terminal.outcome(how);
+    return Exit::stopped_early;
+}
+
+Exit train_epochs(Run& run) {
+    while (!finished(run.trainer.state(), run.config.training)) {
+        if (run.world.most(StopSignals::asked() || run.limit_is_up ? 1 : 0) != 0) return stop_early(run);
+        if (!train_epoch(run)) return stop_early(run);
+        end_epoch(run);
+    }
+    return conclude(run);
+}
+
+/// An error that this rank alone knows of: the others will be ended.
+void record_lonely_failure(const comm::Communicator& world, const Monitor& monitor, const Error& error) noexcept {
     try {
-        const bool diverged = error.status() == Exit::diverged;
-        run.monitor.event("failure", {{"message", std::string(error.what())}});
-        run.monitor.status(diverged ? "diverged" : "failed", error.status(), run.trainer, error.what());
-    } catch (const std::exception& second) {
-        run.terminal.warning(fmt::format("the failure could not be recorded: {}", second.what()));
+        monitor.failed_from_elsewhere(fmt::format("rank {} on {}: {}", world.rank(), world.host(), error.what()),
+                                      error.status());
+    } catch (const std::exception&) {
+        // What matters is said on the terminal.
     }
 }
 
@@ -145,6 +200,7 @@ void record_failure(Run& run, const Error& error) noexcept {
 
 Exit train(const comm::Communicator& world, const config::Config& config, const Options& options) {
     const auto began = std::chrono::steady_clock::now();
+    const StopSignals signals;
     report::Terminal terminal(world.first(), options.verbosity);
     const RunPaths paths{config.output};
     const Start start = look(world, paths, config, options.fresh, terminal);
@@ -152,27 +208,39 @@ Exit train(const comm::Communicator& world, const config::Config& config, const 
 
     Trainer trainer(world, config, start.virtual_ranks);
     const std::unique_ptr<storage::FolderLock> lock = open_run(world, paths, config, start, trainer);
-    if (start.kind == Start::Kind::resume)
+    const bool resumes = start.kind == Start::Kind::resume;
+    Taken taken;
+    if (resumes)
         trainer.restore(start.found.checkpoint);
     else
-        trainer.initialise();
+        taken = trainer.initialise();
 
     Monitor monitor(paths, config, terminal, world.first(), trainer);
-    Run run{world, config, paths, terminal, trainer, monitor};
     try {
-        announce(world, config, start, trainer, terminal, monitor);
+        announce(world, config, start, taken, trainer, terminal, monitor);
+        Run run{world,
+                config,
+                paths,
+                terminal,
+                trainer,
+                monitor,
+                {world, config, paths, trainer, monitor, terminal, lock.get()},
+                TimeLimit(config.training.time_limit, began),
+                {trainer, config.communication, monitor}};
+        if (resumes) run.checkpoints.resumed();
         const std::chrono::duration<double> preparation = std::chrono::steady_clock::now() - began;
         terminal.detail(fmt::format("ready after {}", human_duration(preparation.count())));
-        while (!finished(trainer.state(), config.training)) {
-            train_epoch(run);
-            end_epoch(run);
-        }
-        conclude(run);
+        return train_epochs(run);
+    } catch (const comm::AgreedError& error) {
+        monitor.failure(error, trainer);
+        throw;
     } catch (const Error& error) {
-        record_failure(run, error);
+        if (world.size() == 1)
+            monitor.failure(error, trainer);
+        else
+            record_lonely_failure(world, monitor, error);
         throw;
     }
-    return Exit::done;
 }
 
 } // namespace elbo::training

@@ -3,11 +3,13 @@
 #include "images/picture.hpp"
 #include "numerics/matmul.hpp"
 #include "numerics/sums.hpp"
+#include "training/bounds.hpp"
 #include "training/inputs.hpp"
 #include "training/pictures.hpp"
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 namespace elbo::training {
 namespace {
@@ -17,19 +19,19 @@ std::uint64_t global_batch(const config::Training& settings, std::uint64_t sampl
     return std::min(asked, samples);
 }
 
-/// Sums of bounds in the canonical tree. Every rank gives those that it computed, the others being zero: adding zeros
-/// changes no bit.
-model::Bound canonical_sum(const comm::Communicator& world, std::span<const model::Bound> bounds) {
-    const std::size_t count = bounds.size();
-    std::vector<double> terms(3 * count);
-    for (std::size_t i = 0; i < count; ++i) {
-        terms[i] = bounds[i].reconstruction;
-        terms[count + i] = bounds[i].kl;
-        terms[2 * count + i] = static_cast<double>(bounds[i].samples);
-    }
-    world.sum(std::span(terms));
-    const auto sum = [&](std::size_t part) { return tree_sum(std::span(terms).subspan(part * count, count)); };
+/// Sum of bounds in the canonical tree.
+model::Bound tree_sum_of(std::span<const double> numbers) {
+    const std::size_t count = numbers.size() / 3;
+    const auto sum = [&](std::size_t part) { return tree_sum(numbers.subspan(part * count, count)); };
     return {sum(0), sum(1), static_cast<std::uint64_t>(sum(2))};
+}
+
+/// The same over all ranks. Every rank gives the bounds that it computed, the others being zero: adding zeros changes
+/// no bit.
+model::Bound canonical_sum(const comm::Communicator& world, std::span<const model::Bound> bounds) {
+    std::vector<double> numbers = packed(bounds);
+    world.sum(std::span(numbers));
+    return tree_sum_of(numbers);
 }
 
 } // namespace
@@ -51,7 +53,8 @@ Trainer::Trainer(const comm::Communicator& world, const config::Config& config, 
       loader_(agreed(world, [&] { return data::Loader(train_, binarize_of(config.data), rows_); })),
       exchange_(nodes_, model_->parameters().size(), virtual_ranks),
       rate_(config.optimizer),
-      pending_(virtual_ranks) {
+      pending_(virtual_ranks),
+      step_bounds_(virtual_ranks) {
     require_same_program(world);
     state_.virtual_ranks = virtual_ranks;
     const optimizers::OptimizerKind& kind = optimizers::optimizer_kind(config.optimizer.kind.kind);
@@ -70,39 +73,108 @@ Trainer::Trainer(const comm::Communicator& world, const config::Config& config, 
     });
 }
 
-void Trainer::initialise() {
+Taken Trainer::initialise() {
     exchange_.write_values([&](std::span<float> values) { model_->initialise(config_.seed, train_.mean(), values); });
+    Taken taken;
+    if (config_.model.start.empty()) return taken;
+    world_.on_first(
+        [&] { taken = take_values(resolve_start(config_.model.start), model_->parameters(), exchange_.values()); });
+    broadcast_values();
+    return taken;
 }
 
 void Trainer::evaluate_shard(const data::Range& batch, std::uint64_t shard, std::span<float> gradients,
                              const comm::FinalFrom& final_from) {
+    enter(comm::Phase::batch);
     const auto epoch = static_cast<std::uint32_t>(state_.epoch);
     const data::EpochOrder order(config_.seed, epoch, train_.size());
     const data::Rows rows =
         loader_.take(data::shard_of(batch, shard, virtual_ranks_), order, {config_.seed, Purpose::binarize, epoch});
-    pending_[shard] +=
-        model_->gradient(exchange_.values(), {rows.x, rows.samples}, {config_.seed, Purpose::posterior, epoch},
-                         last_kl_weight_, 1.0 / static_cast<double>(batch.size()), gradients, final_from);
+    const model::Batch some{rows.x, rows.samples};
+    const auto forward_done = [&](const model::Bound& bound) {
+        enter(comm::Phase::backward);
+        if (std::isfinite(bound.elbo())) return;
+        exchange_.wish(comm::Wish::not_finite);
+        if (not_finite_.empty()) not_finite_ = model_->first_not_finite(exchange_.values(), some);
+    };
+    enter(comm::Phase::forward);
+    step_bounds_[shard] =
+        model_->gradient(exchange_.values(), some, {config_.seed, Purpose::posterior, epoch}, last_kl_weight_,
+                         1.0 / static_cast<double>(batch.size()), gradients, final_from, forward_done);
+    enter(comm::Phase::exchange);
 }
 
-void Trainer::step() {
+StepOutcome Trainer::step() {
     const data::Range batch = data::batch_at(state_.position, train_.size(), batch_);
     last_rate_ = rate_.at(progress());
     last_kl_weight_ = optimizers::kl_weight(config_.objective, progress());
     optimizers::Update how{last_rate_, state_.step + 1, 1};
+    bool finite = true;
 
     const auto evaluate = [&](std::size_t shard, std::span<float> gradients, const comm::FinalFrom& final_from) {
         evaluate_shard(batch, shard, gradients, final_from);
     };
     const auto update = [&](std::size_t slice, std::size_t begin, std::size_t end) {
-        optimizers_[slice]->update(begin, end, exchange_.values(), exchange_.gradients(), how);
+        return optimizers_[slice]->update(begin, end, exchange_.values(), exchange_.gradients(), how);
     };
-    const auto clip = [&] {
-        how.gradient_scale = static_cast<float>(std::min(1.0, *config_.optimizer.clip / exchange_.gradient_norm()));
+    const comm::BeforeUpdate look = [&](comm::Wishes wishes) {
+        const double norm = exchange_.gradient_norm();
+        finite = std::isfinite(norm) && !wishes.any(comm::Wish::not_finite);
+        if (config_.optimizer.clip)
+            how.gradient_scale = static_cast<float>(std::min(1.0, *config_.optimizer.clip / norm));
+        return finite;
     };
-    exchange_.step(evaluate, update, config_.optimizer.clip ? clip : std::function<void()>());
+    const bool waits = config_.optimizer.clip || config_.training.skip_not_finite;
+    const comm::Wishes wishes = exchange_.step(evaluate, update, waits ? look : comm::BeforeUpdate());
+
+    StepOutcome outcome{wishes.any(comm::Wish::stop), wishes.any(comm::Wish::save), {}};
+    if (!finite || wishes.any(comm::Wish::not_finite)) {
+        outcome.skipped = find_not_finite();
+        refuse_divergence(outcome.skipped, !waits || finite);
+        ++state_.skipped;
+        ++state_.skipped_in_row;
+    } else {
+        state_.skipped_in_row = 0;
+        const comm::Leaves mine = nodes_.my_leaves(virtual_ranks_);
+        for (std::size_t shard = mine.begin; shard < mine.end; ++shard) pending_[shard] += step_bounds_[shard];
+    }
     state_.position = batch.end;
     ++state_.step;
+    return outcome;
+}
+
+std::string Trainer::find_not_finite() {
+    // What this rank owns of its gradients is the sum over all by now.
+    const auto owned = [this](std::size_t element) {
+        return world_.size() > 1 && std::ranges::any_of(exchange_.owned(), [element](comm::Slice slice) {
+                   return element >= slice.begin && element < slice.end;
+               });
+    };
+    if (not_finite_.empty()) {
+        const std::string path = model_->first_not_finite_gradient(exchange_.gradients(), owned);
+        if (!path.empty()) not_finite_ = fmt::format("the gradient of {} is not finite", path);
+    }
+    const std::vector<std::string> found = world_.gather(not_finite_);
+    const std::vector<std::string> hosts = world_.gather(world_.host());
+    not_finite_.clear();
+    for (std::size_t rank = 0; rank < found.size(); ++rank)
+        if (!found[rank].empty()) return fmt::format("rank {} on {}: {}", rank, hosts[rank], found[rank]);
+    // It shows in a sum alone: of one rank's slices, or since the sum itself overflows.
+    const std::vector<std::string> sums = world_.gather(model_->first_not_finite_gradient(exchange_.gradients()));
+    const auto known = std::ranges::find_if(sums, [](const std::string& path) { return !path.empty(); });
+    return fmt::format("the gradient of {} is not finite", known == sums.end() ? "some parameter" : *known);
+}
+
+void Trainer::refuse_divergence(const std::string& what, bool updated) const {
+    const bool skips = config_.training.skip_not_finite;
+    if (skips && !updated && state_.skipped_in_row < config_.training.skip_limit) return;
+    throw comm::AgreedError(
+        fmt::format("training diverged at step {} (epoch {}){}: {}; the checkpoint from before is kept; try a lower "
+                    "optimizer.rate{}",
+                    state_.step + 1, state_.epoch + 1,
+                    skips ? fmt::format(" after {} skipped steps in a row", state_.skipped_in_row) : "", what,
+                    skips ? "" : ", set optimizer.clip, or skip such steps by training.on_nan=skip"),
+        Exit::diverged);
 }
 
 void Trainer::collect() {
@@ -120,11 +192,13 @@ std::optional<Validation> Trainer::validate(std::uint64_t most) {
     std::vector<model::Bound> blocks(data::batches_from(0, samples, rows_));
     const data::Range mine = data::shard_of({0, blocks.size()}, world_.rank(), world_.size());
     for (std::uint64_t block = mine.begin; block < mine.end; ++block) {
+        enter(comm::Phase::validation);
         const data::Rows rows = validation_loader_->take(data::batch_at(block * rows_, samples, rows_),
                                                          {config_.seed, Purpose::validation_binarize, 0});
         blocks[block] = model_->evaluate(exchange_.values(), {rows.x, rows.samples},
                                          {config_.seed, Purpose::validation_posterior, 0});
     }
+    enter(comm::Phase::agreeing);
     const model::Bound bound = canonical_sum(world_, blocks);
     const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
     return Validation{bound, taken.count()};

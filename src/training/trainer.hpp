@@ -2,11 +2,13 @@
 #pragma once
 
 #include "comm/exchange.hpp"
+#include "comm/watch.hpp"
 #include "config/config.hpp"
 #include "data/loader.hpp"
 #include "model/vae.hpp"
 #include "optimizers/optimizer.hpp"
 #include "storage/checkpoint.hpp"
+#include "training/start_values.hpp"
 #include "training/state.hpp"
 
 #include <filesystem>
@@ -21,18 +23,36 @@ struct Validation {
     double seconds = 0;
 };
 
+/// What a step has come to, the same on all ranks.
+struct StepOutcome {
+    bool stop = false, save = false; ///< some rank asked for it
+    std::string skipped;             ///< why there was no update; empty: there was one
+};
+
 class Trainer {
 public:
     /// Reads the data and builds the model, on all ranks together. virtual_ranks: at least the number of ranks. Throws
     /// AgreedError where the configuration, the data and each other do not fit.
     Trainer(const comm::Communicator& world, const config::Config& config, std::uint64_t virtual_ranks);
 
-    /// Initial values, or those of a checkpoint: rank 0 reads it and hands it on. Collective.
-    void initialise();
+    /// Initial values (those of model.start where it is set: what was taken), or those of a checkpoint: rank 0 reads it
+    /// and hands it on. Collective.
+    Taken initialise();
     void restore(const std::filesystem::path& checkpoint);
 
+    /// Has steps, validation and the rest tell it what this rank is at.
+    void watch_by(comm::Watch* watch) { watch_ = watch; }
+    void enter(comm::Phase phase) {
+        if (watch_) watch_->enter(phase);
+    }
+
+    /// Asks all ranks to stop, or to save, after the next step.
+    void wish(comm::Wish wish) { exchange_.wish(wish); }
+
     /// One step on the global batch at the state's position: gradients of this rank's shards, their sum, the update.
-    void step();
+    /// Where the ELBO, the gradient or a new value is not finite, the step is skipped if training.on_nan says so; else,
+    /// or after too many in a row, AgreedError (diverged) names rank and layer. Collective.
+    StepOutcome step();
 
     /// Adds what the steps since the last call have summed to state(), over all ranks. Collective.
     void collect();
@@ -45,9 +65,11 @@ public:
     /// Inputs over reconstructions, and samples from the prior, where the data is images; rank 0's work alone.
     void draw(const std::filesystem::path& png);
 
-    /// The checkpoint's bytes, for the present state. Throws Error where a value is not finite: such a state is no use.
-    /// Rank 0 gets it, the others nothing. Collective.
-    std::vector<std::byte> checkpoint();
+    /// Has rank 0 build the checkpoint of the present state with storage::build_checkpoint(). Collective.
+    using Build =
+        std::function<void(std::span<const storage::NamedArray<const float>>, const storage::CheckpointText&)>;
+    void checkpoint(const Build& build);
+    std::size_t checkpoint_bytes() const; ///< about
 
     /// Throws AgreedError where the nodes' copies of the parameters have come to differ. Collective.
     void compare_nodes();
@@ -67,6 +89,16 @@ public:
     std::uint64_t steps_an_epoch() const { return data::batches_from(0, train_.size(), batch_); }
 
 private:
+    /// What was not finite in this step, from whichever rank knows; collective.
+    std::string find_not_finite();
+    /// Throws AgreedError unless the step may be skipped. updated: too late, the values have been spoilt.
+    void refuse_divergence(const std::string& what, bool updated) const;
+    /// Rank 0's values for all nodes. Collective.
+    void broadcast_values();
+    /// Everything of a checkpoint but its arrays and the sums under way.
+    void describe_in(storage::CheckpointText& text) const;
+    /// Takes the sums of this rank's virtual ranks from those of all, which rank 0 has. Collective.
+    void restore_pending(const std::vector<double>& first_ranks);
     /// A shard of the batch under way: loads its rows, then forward and backward.
     void evaluate_shard(const data::Range& batch, std::uint64_t shard, std::span<float> gradients,
                         const comm::FinalFrom& final_from);
@@ -91,7 +123,10 @@ private:
     std::vector<std::unique_ptr<optimizers::Optimizer>> optimizers_; ///< one for each slice that this rank owns
     optimizers::Rate rate_;
     State state_;
-    std::vector<model::Bound> pending_; ///< of each virtual rank, since the last collect()
+    std::vector<model::Bound> pending_;     ///< of each virtual rank, since the last collect()
+    std::vector<model::Bound> step_bounds_; ///< of each virtual rank, in the step under way
+    std::string not_finite_;                ///< what this rank found in it
+    comm::Watch* watch_ = nullptr;
     double last_rate_ = 0, last_kl_weight_ = 0;
 };
 

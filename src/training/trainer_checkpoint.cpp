@@ -1,29 +1,45 @@
 // A trainer's way into a checkpoint and out of it: whole arrays on rank 0, slices on the ranks that own them.
 #include "base/version.hpp"
 #include "numerics/matmul.hpp"
-#include "numerics/sums.hpp"
 #include "report/records.hpp"
 #include "storage/dataset.hpp"
+#include "training/bounds.hpp"
 #include "training/trainer.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 namespace elbo::training {
+
+namespace {
+
+constexpr const char* pending_name = "pending_bounds";
+
+} // namespace
+
+void Trainer::broadcast_values() {
+    // The first rank of each node takes the values; the others of it have somewhere to put what they are sent.
+    std::vector<float> ignored(nodes_.node().first() ? 0 : exchange_.values().size());
+    world_.broadcast(nodes_.node().first() ? exchange_.values() : std::span<float>(ignored));
+    nodes_.node().barrier();
+}
 
 void Trainer::restore(const std::filesystem::path& checkpoint) {
     std::vector<std::vector<float>> room;
     const std::vector<std::span<float>> states = whole_states(room);
+    std::vector<double> pending;
     world_.on_first([&] {
         const storage::CheckpointReader reader(checkpoint);
         reader.read(arrays(states));
         state_ = from_attributes(reader);
+        if (const auto found = reader.text().series.find(pending_name); found != reader.text().series.end())
+            pending = found->second;
     });
-    // The first rank of each node takes the values; the others of it have somewhere to put what they are sent.
-    std::vector<float> ignored(nodes_.node().first() ? 0 : exchange_.values().size());
-    world_.broadcast(nodes_.node().first() ? exchange_.values() : std::span<float>(ignored));
+    broadcast_values();
     for (std::size_t i = 0; !room.empty() && i < states.size(); ++i) exchange_.scatter(states[i], owned_state(i));
     const std::string bytes = world_.broadcast(std::string(reinterpret_cast<const char*>(&state_), sizeof state_));
     std::copy(bytes.begin(), bytes.end(), reinterpret_cast<char*>(&state_));
+    restore_pending(pending);
     state_.virtual_ranks = virtual_ranks_;
     rate_.plateau() = state_.plateau;
 }
@@ -55,22 +71,29 @@ std::vector<storage::NamedArray<float>> Trainer::arrays(std::span<const std::spa
     return arrays;
 }
 
-std::vector<std::byte> Trainer::checkpoint() {
-    world_.on_first([&] {
-        if (!all_finite(exchange_.values()))
-            throw DivergenceError(
-                fmt::format("training diverged: a parameter is not finite after step {}; the checkpoint "
-                            "before is kept; try a lower optimizer.rate or set optimizer.clip",
-                            state_.step));
-    });
+std::size_t Trainer::checkpoint_bytes() const {
+    const std::size_t arrays = 1 + optimizers_.front()->state_names().size();
+    return arrays * model_->parameters().size() * sizeof(float);
+}
+
+void Trainer::checkpoint(const Build& build) {
     std::vector<std::vector<float>> room;
     const std::vector<std::span<float>> states = whole_states(room);
     for (std::size_t i = 0; !room.empty() && i < states.size(); ++i) exchange_.gather(owned_state(i), states[i]);
-    if (!world_.first()) return {};
-    std::vector<storage::NamedArray<const float>> contents;
-    for (const auto& array : arrays(states)) contents.push_back({array.path, array.shape, array.values});
-
     storage::CheckpointText text;
+    // Each rank has the sums of its own virtual ranks, the others being zero: adding zeros changes no bit.
+    std::vector<double> pending = packed(pending_);
+    world_.sum(std::span(pending));
+    text.series[pending_name] = std::move(pending);
+    world_.on_first([&] {
+        describe_in(text);
+        std::vector<storage::NamedArray<const float>> contents;
+        for (const auto& array : arrays(states)) contents.push_back({array.path, array.shape, array.values});
+        build(contents, text);
+    });
+}
+
+void Trainer::describe_in(storage::CheckpointText& text) const {
     text.state = to_attributes(state_);
     text.state["threads"] = static_cast<std::int64_t>(config_.training.threads);
     text.configuration = config_.resolved;
@@ -86,7 +109,21 @@ std::vector<std::byte> Trainer::checkpoint() {
                   {"train_fingerprint", train_.fingerprint()},
                   {"sample_shape", describe(train_.info().sample_shape())},
                   {"validation_fingerprint", validation_ ? validation_->fingerprint() : ""}};
-    return storage::checkpoint_image(contents, text);
+}
+
+void Trainer::restore_pending(const std::vector<double>& first_ranks) {
+    const std::string bytes = world_.broadcast(
+        std::string(reinterpret_cast<const char*>(first_ranks.data()), first_ranks.size() * sizeof(double)));
+    std::vector<double> numbers(bytes.size() / sizeof(double));
+    std::memcpy(numbers.data(), bytes.data(), bytes.size());
+    const std::vector<model::Bound> bounds = unpacked(numbers);
+    const comm::Leaves mine = nodes_.my_leaves(virtual_ranks_);
+    if (bounds.size() == pending_.size())
+        std::copy(bounds.begin() + static_cast<std::ptrdiff_t>(mine.begin),
+                  bounds.begin() + static_cast<std::ptrdiff_t>(mine.end),
+                  pending_.begin() + static_cast<std::ptrdiff_t>(mine.begin));
+    else if (mine.begin == 0) // of another number of virtual ranks: their sum goes on with the first
+        for (const model::Bound& bound : bounds) pending_.front() += bound;
 }
 
 } // namespace elbo::training

@@ -21,6 +21,15 @@ TEST(Text, NearestIsSilentWhereNothingIsNear) {
     EXPECT_EQ(nearest("", known), "");
 }
 
+TEST(Text, DurationsNameTheirUnits) {
+    EXPECT_EQ(parse_duration("3h50m"), 13800);
+    EXPECT_EQ(parse_duration("1d2h3m4s"), 93784);
+    EXPECT_EQ(parse_duration("1.5h"), 5400);
+    EXPECT_EQ(parse_duration("90s"), 90);
+    for (const char* wrong : {"", "90", "h", "-3h", "3m2h", "1h1h", "3x", "3h ", "0s", "nanh", "infs", "1e3s", "3h50"})
+        EXPECT_EQ(parse_duration(wrong), std::nullopt) << wrong;
+}
+
 TEST(Text, NumbersReadEasily) {
     EXPECT_EQ(with_commas(7), "7");
     EXPECT_EQ(with_commas(999), "999");

@@ -25,7 +25,7 @@ test.yaml:4: model.latent: expected an integer from 1 to 1000000, found '-2'
 test.yaml:5: model.encoder[1]: 'dens' is not known; did you mean dense? known: dense, conv, flatten
 test.yaml:6: model.likelihood: 'bernouli' is not known; did you mean bernoulli? known: bernoulli, gaussian, student
 test.yaml:7: optimizer.momentum: belongs to sgd, not to adam
-test.yaml:9: training.epoch: unknown key; did you mean training.epochs? known: epochs, batch, batch_per_rank, patience, threads, virtual_ranks, exact
+test.yaml:9: training.epoch: unknown key; did you mean training.epochs? known: epochs, batch, batch_per_rank, patience, threads, virtual_ranks, exact, time_limit, on_nan, skip_limit
 test.yaml:10: training.epochs: expected an integer from 1 to 16777215, found 'many'
 test.yaml: model.decoder: required but missing: from the latent variable to the likelihood's parameters, which follow the list
 command line: report.every=often: expected an integer from 0 to 1000000000000, found 'often')");
@@ -55,7 +55,7 @@ TEST(Mistakes, DoubledKeysWhereverTheyStand) {
 TEST(Mistakes, KeysThatStandElsewhere) {
     EXPECT_TRUE(contains(mistakes(valid_and("epochs: 3\n")), "did you mean training.epochs?"));
     EXPECT_TRUE(contains(mistakes(valid_and("checkpoint: {seed: 3}\n")),
-                         "checkpoint.seed: unknown key; did you mean seed? known: every, keep"));
+                         "checkpoint.seed: unknown key; did you mean seed? known: every, keep, verify"));
     EXPECT_EQ(mistakes(valid_and("training.patience: 3\n")),
               "test.yaml:12: training.patience: dots stand for maps on the command line alone; write training: "
               "{patience: ...}");
@@ -94,7 +94,7 @@ TEST(Mistakes, WrongTypes) {
     refused("optimizer.rate=[1]",
             "expected a number above 0 or a map of keys, found a list; known: start, warmup, decay");
     refused("training=3", "expected a map of keys, found '3'; known: epochs, batch, batch_per_rank, patience, threads, "
-                          "virtual_ranks, exact");
+                          "virtual_ranks, exact, time_limit, on_nan, skip_limit");
     refused("data.binarize=dynamik",
             "expected one of none, threshold, dynamic, found 'dynamik'; did you mean dynamic?");
     refused("output=[a]", "expected a path, found a list");

@@ -14,14 +14,16 @@ seed: 4294967295
 data: {train: a.h5, validation: b.h5, binarize: threshold, scale: 0.5}
 model:
   latent: 7
+  start: "runs/b:encoder"
   activation: tanh
   encoder: []
   decoder: [flatten, {conv: 8, kernel: 5}]
   likelihood: {gaussian: {variance: 0.1}}
 optimizer: {kind: sgd, momentum: 0.9, nesterov: true, clip: 5, rate: {start: 0.5, warmup: 100, decay: step, every: 3}}
 objective: {beta: 4, warmup: 2.5}
-training: {epochs: 3, batch_per_rank: 64, patience: 2, threads: 4}
-checkpoint: {every: 2, keep: 9}
+training: {epochs: 3, batch_per_rank: 64, patience: 2, threads: 4, time_limit: 3h50m, on_nan: skip, skip_limit: 4}
+communication: {shared: false, stall_seconds: 5, stall_abort: 0}
+checkpoint: {every: {epochs: 2, steps: 50, minutes: 0.5}, keep: 9, verify: true}
 report: {every: 0, pictures: 0}
 )");
     EXPECT_EQ(config.output, "runs/a");
@@ -31,6 +33,7 @@ report: {every: 0, pictures: 0}
     EXPECT_EQ(config.data.binarize, "threshold");
     EXPECT_EQ(config.data.scale, 0.5);
     EXPECT_EQ(config.model.latent, 7u);
+    EXPECT_EQ(config.model.start, "runs/b:encoder");
     EXPECT_TRUE(config.model.encoder.empty());
     ASSERT_EQ(config.model.decoder.size(), 2u);
     EXPECT_EQ(config.model.decoder[0].kind, "flatten");
@@ -38,7 +41,7 @@ report: {every: 0, pictures: 0}
     EXPECT_EQ(config.model.decoder[1].integer("conv"), 8);
     EXPECT_EQ(config.model.decoder[1].integer("kernel"), 5);
     EXPECT_EQ(config.model.decoder[1].text("activation"), "tanh");
-    EXPECT_EQ(config.model.decoder[1].where, "test.yaml:9");
+    EXPECT_EQ(config.model.decoder[1].where, "test.yaml:10");
     EXPECT_EQ(config.model.likelihood.kind, "gaussian");
     EXPECT_EQ(config.model.likelihood.number("variance"), 0.1);
     EXPECT_FALSE(config.model.likelihood.is_word("variance"));
@@ -58,8 +61,17 @@ report: {every: 0, pictures: 0}
     EXPECT_EQ(config.training.batch_per_rank, 64u);
     EXPECT_EQ(config.training.patience, 2u);
     EXPECT_EQ(config.training.threads, 4u);
-    EXPECT_EQ(config.checkpoint.every, 2u);
+    EXPECT_EQ(config.training.time_limit, 13800.0);
+    EXPECT_TRUE(config.training.skip_not_finite);
+    EXPECT_EQ(config.training.skip_limit, 4u);
+    EXPECT_FALSE(config.communication.shared);
+    EXPECT_EQ(config.communication.stall_seconds, 5);
+    EXPECT_EQ(config.communication.stall_abort, std::nullopt);
+    EXPECT_EQ(config.checkpoint.epochs, 2u);
+    EXPECT_EQ(config.checkpoint.steps, 50u);
+    EXPECT_EQ(config.checkpoint.minutes, 0.5);
     EXPECT_EQ(config.checkpoint.keep, 9u);
+    EXPECT_TRUE(config.checkpoint.verify);
     EXPECT_EQ(config.report.every, 0u);
     EXPECT_EQ(config.report.pictures, 0u);
 }
@@ -84,8 +96,15 @@ TEST(Parse, DefaultsOfWhatIsNotGiven) {
     EXPECT_EQ(config.training.batch_per_rank, std::nullopt);
     EXPECT_EQ(config.training.patience, std::nullopt);
     EXPECT_EQ(config.training.threads, 1u);
-    EXPECT_EQ(config.checkpoint.every, 1u);
+    EXPECT_EQ(config.training.time_limit, std::nullopt);
+    EXPECT_FALSE(config.training.skip_not_finite);
+    EXPECT_TRUE(config.communication.shared);
+    EXPECT_EQ(config.communication.stall_abort, 600.0);
+    EXPECT_EQ(config.checkpoint.epochs, 1u);
+    EXPECT_EQ(config.checkpoint.steps, std::nullopt);
+    EXPECT_EQ(config.checkpoint.minutes, std::nullopt);
     EXPECT_EQ(config.checkpoint.keep, 3u);
+    EXPECT_FALSE(config.checkpoint.verify);
     EXPECT_EQ(config.report.every, 100u);
     EXPECT_EQ(config.report.pictures, 1u);
 }

@@ -22,6 +22,7 @@ model:
   encoder: [{dense: 400, activation: relu}, {dense: 200, activation: tanh}]
   decoder: [{dense: 400, activation: relu}]
   likelihood: bernoulli
+  start: ~
 optimizer:
   kind: adam
   beta1: 0.9
@@ -42,11 +43,20 @@ training:
   threads: 1
   virtual_ranks: ~
   exact: false
+  time_limit: ~
+  on_nan: stop
+  skip_limit: 10
 communication:
   shared: true
+  stall_seconds: 60
+  stall_abort: 600
 checkpoint:
-  every: 1
+  every:
+    epochs: 1
+    steps: ~
+    minutes: ~
   keep: 3
+  verify: false
 report:
   every: 100
   pictures: 1
@@ -138,6 +148,23 @@ TEST(Compare, ListsAndLikelihoodsAreOneValueEach) {
               (Lines{"model.likelihood: bernoulli -> {gaussian: {variance: 2}}, model"}));
 }
 
+TEST(Compare, AnEarlierElbosConfigurationMeansTheDefaultsOfLaterKeys) {
+    std::string before = read(valid).resolved;
+    const auto take_out = [&](const std::string& text, const std::string& instead) {
+        ASSERT_NE(before.find(text), std::string::npos) << text;
+        before.replace(before.find(text), text.size(), instead);
+    };
+    take_out("  start: ~\n", "");
+    take_out("  on_nan: stop\n", "");
+    take_out("  every:\n    epochs: 1\n    steps: ~\n    minutes: ~\n", "  every: 1\n");
+    EXPECT_TRUE(compare(before, read(valid).resolved, schema()).empty());
+    const auto changes =
+        compare(before, read(valid, {"checkpoint.every=3", "training.on_nan=skip"}).resolved, schema());
+    ASSERT_EQ(changes.size(), 2u);
+    EXPECT_EQ(changes[0].key + changes[0].before + changes[0].after, "training.on_nanstopskip");
+    EXPECT_EQ(changes[1].key + changes[1].before + changes[1].after, "checkpoint.every.epochs13");
+}
+
 TEST(Compare, KeysOfAnotherKindAreMissingOnOneSide) {
     EXPECT_EQ(differences({}, {"optimizer.beta1=0.8"}), (Lines{"optimizer.beta1: 0.9 -> 0.8, trajectory"}));
     EXPECT_EQ(differences({}, {"optimizer.kind=sgd"}),
@@ -153,7 +180,7 @@ TEST(Compare, AKeyThatNoTableKnowsCountsAsAnotherModel) {
     const auto found = compare("a: {b: 1}\n", "seed: 3\n", schema());
     ASSERT_EQ(found.size(), 2u);
     EXPECT_EQ(found[0].key, "seed");
-    EXPECT_EQ(found[0].before, "(none)");
+    EXPECT_EQ(found[0].before, "1"); // its default
     EXPECT_EQ(found[1].key, "a.b");
     EXPECT_EQ(found[1].after, "(none)");
     EXPECT_EQ(found[1].effect, Effect::model);

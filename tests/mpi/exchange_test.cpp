@@ -71,9 +71,13 @@ Outcome computed(std::size_t parameters, std::size_t virtual_ranks, bool shared,
         };
         const auto update = [&](std::size_t, std::size_t begin, std::size_t end) {
             for (std::size_t i = begin; i < end; ++i) exchange.values()[i] -= 0.125F * exchange.gradients()[i];
+            return true;
         };
         if (norm)
-            exchange.step(evaluate, update, [&] { outcome.norms.push_back(exchange.gradient_norm()); });
+            exchange.step(evaluate, update, [&](comm::Wishes) {
+                outcome.norms.push_back(exchange.gradient_norm());
+                return true;
+            });
         else
             exchange.step(evaluate, update);
     }
@@ -102,6 +106,60 @@ TEST(Exchange, EveryLayoutGivesTheCanonicalSum) {
                 EXPECT_EQ(normed.norms, right.norms);
             }
         }
+}
+
+/// What each wish came to at each step, as a rank sees it: one digit a step, a bit a wish.
+std::string wishes_seen(bool shared, bool deferred, std::size_t parameters, std::size_t virtual_ranks, int wishing) {
+    const comm::Nodes nodes(world(), shared);
+    comm::Exchange exchange(nodes, parameters, virtual_ranks);
+    exchange.write_values([](std::span<float> values) { std::fill(values.begin(), values.end(), 1.0F); });
+    const auto evaluate = [&](std::size_t, std::span<float> gradients, const comm::FinalFrom&) {
+        std::fill(gradients.begin(), gradients.end(), 1.0F);
+    };
+    std::string seen;
+    for (int step = 0; step < 5; ++step) {
+        const auto update = [&](std::size_t, std::size_t begin, std::size_t) { return step != 3 || begin > 0; };
+        if (world().rank() == wishing && step == 1) exchange.wish(comm::Wish::stop);
+        if (world().rank() == wishing && step == 2) exchange.wish(comm::Wish::save);
+        const comm::BeforeUpdate allow = [&](comm::Wishes known) {
+            seen += known.any(comm::Wish::stop) ? 's' : '-';
+            return true;
+        };
+        const comm::Wishes wishes = exchange.step(evaluate, update, deferred ? allow : comm::BeforeUpdate());
+        int digit = 0;
+        for (std::size_t i = 0; i < comm::wish_count; ++i) digit += wishes.any(comm::Wish{i}) ? 1 << i : 0;
+        seen += std::to_string(digit);
+    }
+    return seen;
+}
+
+TEST(Exchange, AllRanksLearnOfAWishAtTheSameStep) {
+    const auto ranks = static_cast<std::size_t>(world().size());
+    for (const std::size_t parameters : {std::size_t{1}, std::size_t{4094}, std::size_t{4096}, std::size_t{600001}})
+        for (const std::size_t virtual_ranks : {ranks, ranks + 3})
+            for (int wishing = 0; wishing < world().size(); ++wishing)
+                for (const bool shared : {true, false}) {
+                    EXPECT_EQ(wishes_seen(shared, false, parameters, virtual_ranks, wishing), "01240");
+                    EXPECT_EQ(wishes_seen(shared, true, parameters, virtual_ranks, wishing), "-0s1-2-4-0");
+                }
+}
+
+TEST(Exchange, AStepThatIsNotWantedLeavesTheValues) {
+    const comm::Nodes nodes(world(), true);
+    comm::Exchange exchange(nodes, 5000, static_cast<std::size_t>(world().size()));
+    exchange.write_values([](std::span<float> values) { std::fill(values.begin(), values.end(), 1.0F); });
+    const auto evaluate = [&](std::size_t, std::span<float> gradients, const comm::FinalFrom&) {
+        std::fill(gradients.begin(), gradients.end(), 1.0F);
+        if (world().rank() == world().size() - 1) exchange.wish(comm::Wish::not_finite);
+    };
+    const auto update = [&](std::size_t, std::size_t begin, std::size_t end) {
+        for (std::size_t i = begin; i < end; ++i) exchange.values()[i] = 0;
+        return true;
+    };
+    const comm::Wishes wishes =
+        exchange.step(evaluate, update, [](comm::Wishes known) { return !known.any(comm::Wish::not_finite); });
+    EXPECT_TRUE(wishes.any(comm::Wish::not_finite));
+    for (const float value : exchange.values()) ASSERT_EQ(value, 1.0F);
 }
 
 TEST(Exchange, GathersAndScattersWhatItsOwnersHold) {

@@ -1,4 +1,6 @@
 // A training saved in mid-epoch on all ranks and gone on with by one: the same bits as without the break.
+#include "data/order.hpp"
+#include "data/plan.hpp"
 #include "mpi/world.hpp"
 #include "numerics/random.hpp"
 #include "storage/files.hpp"
@@ -8,6 +10,9 @@
 
 #include <gtest/gtest.h>
 
+#include <fmt/format.h>
+
+#include <cmath>
 #include <cstring>
 #include <memory>
 #include <vector>
@@ -16,16 +21,23 @@ namespace {
 
 using namespace elbo;
 
+constexpr std::size_t huge_samples[] = {5, 77};
 constexpr std::size_t samples = 103, width = 40, virtual_ranks = 4;
 
 /// A folder of rank 0's with a small dataset.
 class Data {
 public:
-    Data() {
+    /// huge: two samples have an element so large that their ELBO overflows, of opposite signs, so that the mean does
+    /// not.
+    explicit Data(bool huge = false) {
         world().on_first([&] {
             folder_ = std::make_unique<elbo::testing::TemporaryFolder>();
             std::vector<float> x(samples * width);
             fill_uniform({1, Purpose::synthesis, 0}, 0, 0, x);
+            if (huge) {
+                x[huge_samples[0] * width + 7] = 1e30F;
+                x[huge_samples[1] * width + 7] = -1e30F;
+            }
             storage::DatasetFileWriter writer(*folder_ / "x.h5");
             writer.create("/train/x", {samples, width}, storage::ElementType::f32);
             writer.write_rows("/train/x", 0, samples, std::as_bytes(std::span(x)));
@@ -40,7 +52,7 @@ private:
     std::string path_;
 };
 
-config::Config configuration(const Data& data, const char* clip) {
+config::Config configuration(const Data& data, const char* clip, const std::vector<std::string>& more = {}) {
     const std::string text = "output: unused\n"
                              "data: {train: \"" +
                              data.file("x.h5") +
@@ -50,12 +62,29 @@ config::Config configuration(const Data& data, const char* clip) {
                              clip +
                              "}\n"
                              "training: {epochs: 2, batch: 20}\n";
-    return config::parse({"test", text}, {}, training::schema());
+    return config::parse({"test", text}, more, training::schema());
+}
+
+/// The checkpoint of the trainer's state, on rank 0.
+std::vector<std::byte> image_of(training::Trainer& trainer) {
+    std::vector<std::byte> image;
+    trainer.checkpoint([&](std::span<const storage::NamedArray<const float>> arrays,
+                           const storage::CheckpointText& text) { image = storage::checkpoint_image(arrays, text); });
+    return image;
+}
+
+void expect_same_arrays(const std::string& first, const std::string& second) {
+    const storage::CheckpointReader a(first), b(second);
+    for (const storage::ArrayInfo& array : a.arrays()) {
+        std::vector<float> x(elements(array.shape)), y(x.size());
+        a.read(std::vector<storage::NamedArray<float>>{{array.path, array.shape, x}});
+        b.read(std::vector<storage::NamedArray<float>>{{array.path, array.shape, y}});
+        EXPECT_EQ(std::memcmp(x.data(), y.data(), x.size() * sizeof(float)), 0) << array.path;
+    }
 }
 
 void steps(training::Trainer& trainer, int count) {
     for (int i = 0; i < count; ++i) trainer.step();
-    trainer.collect();
 }
 
 TEST(Trainer, GoesOnInMidEpochOnOtherRanksWithTheSameBits) {
@@ -65,33 +94,127 @@ TEST(Trainer, GoesOnInMidEpochOnOtherRanksWithTheSameBits) {
         training::Trainer whole(world(), config, virtual_ranks);
         whole.initialise();
         steps(whole, 2);
-        const std::vector<std::byte> saved = whole.checkpoint();
+        const std::vector<std::byte> saved = image_of(whole);
         world().on_first([&] { storage::write_whole(data.file("saved.h5"), saved); });
         steps(whole, 3);
+        whole.collect();
         EXPECT_EQ(whole.state().position, 100U);
-        const std::vector<std::byte> expected = whole.checkpoint();
+        const std::vector<std::byte> expected = image_of(whole);
 
-        // Every rank goes on by itself, computing all virtual ranks.
+        // Every rank goes on by itself, computing all virtual ranks. The sums under way go on as well.
         const comm::Communicator alone = world().node(false);
         training::Trainer resumed(alone, config, virtual_ranks);
         resumed.restore(data.file("saved.h5"));
         EXPECT_EQ(resumed.state().position, 40U);
         steps(resumed, 3);
-        EXPECT_EQ(resumed.state().epoch_sum.elbo(), whole.state().epoch_sum.elbo());
+        resumed.collect();
+        EXPECT_EQ(resumed.state().epoch_sum.reconstruction, whole.state().epoch_sum.reconstruction);
+        EXPECT_EQ(resumed.state().epoch_sum.kl, whole.state().epoch_sum.kl);
         EXPECT_EQ(resumed.state().epoch_sum.samples, 100U);
-        const std::vector<std::byte> found = resumed.checkpoint();
+        const std::vector<std::byte> found = image_of(resumed);
         world().on_first([&] {
             storage::write_whole(data.file("expected.h5"), expected);
             storage::write_whole(data.file("found.h5"), found);
-            const storage::CheckpointReader a(data.file("expected.h5")), b(data.file("found.h5"));
-            for (const storage::ArrayInfo& array : a.arrays()) {
-                std::vector<float> x(elements(array.shape)), y(x.size());
-                a.read(std::vector<storage::NamedArray<float>>{{array.path, array.shape, x}});
-                b.read(std::vector<storage::NamedArray<float>>{{array.path, array.shape, y}});
-                EXPECT_EQ(std::memcmp(x.data(), y.data(), x.size() * sizeof(float)), 0) << array.path;
-            }
+            expect_same_arrays(data.file("expected.h5"), data.file("found.h5"));
         });
     }
+}
+
+TEST(Trainer, SumsUnderWayOutliveAnotherNumberOfVirtualRanks) {
+    const Data data;
+    const config::Config config = configuration(data, "~");
+    training::Trainer whole(world(), config, virtual_ranks);
+    whole.initialise();
+    steps(whole, 3);
+    const std::vector<std::byte> saved = image_of(whole);
+    world().on_first([&] { storage::write_whole(data.file("saved.h5"), saved); });
+    whole.collect();
+    training::Trainer resumed(world(), config, virtual_ranks + 1);
+    resumed.restore(data.file("saved.h5"));
+    resumed.collect();
+    EXPECT_DOUBLE_EQ(resumed.state().epoch_sum.elbo(), whole.state().epoch_sum.elbo());
+    EXPECT_EQ(resumed.state().epoch_sum.samples, 60U);
+}
+
+/// Which rank computes a sample in the first epoch, and at which step.
+struct Presentation {
+    std::uint64_t step;
+    int rank;
+};
+
+Presentation presentation_of(std::uint64_t sample, const config::Config& config) {
+    const data::EpochOrder order(config.seed, 0, samples);
+    const comm::Nodes nodes(world(), true);
+    for (std::uint64_t position = 0; position < samples; ++position) {
+        if (order.at(position) != sample) continue;
+        const data::Range batch = data::batch_at(position / 20 * 20, samples, 20);
+        for (std::size_t shard = 0; shard < virtual_ranks; ++shard) {
+            const data::Range part = data::shard_of(batch, shard, virtual_ranks);
+            if (position < part.begin || position >= part.end) continue;
+            const bool mine = nodes.my_leaves(virtual_ranks).contains({shard, shard + 1});
+            return {position / 20 + 1, static_cast<int>(world().most(mine ? world().rank() : 0))};
+        }
+    }
+    return {};
+}
+
+TEST(Trainer, AStepThatIsNotFiniteStopsTrainingWithRankAndSampleNamed) {
+    const Data data(true);
+    for (const char* clip : {"~", "1.0"}) {
+        const config::Config config =
+            configuration(data, clip, {"model.likelihood={gaussian: {variance: 1}}", "data.binarize=none"});
+        const Presentation a = presentation_of(huge_samples[0], config), b = presentation_of(huge_samples[1], config);
+        ASSERT_NE(a.step, b.step);
+        const std::size_t first = a.step < b.step ? 0 : 1;
+        const Presentation bad = first == 0 ? a : b;
+        training::Trainer trainer(world(), config, virtual_ranks);
+        trainer.initialise();
+        steps(trainer, static_cast<int>(bad.step) - 1);
+        std::string message;
+        try {
+            trainer.step();
+        } catch (const comm::AgreedError& error) {
+            message = error.what();
+            EXPECT_EQ(error.status(), Exit::diverged);
+        }
+        EXPECT_NE(message.find(fmt::format("diverged at step {} (epoch 1): rank {} on ", bad.step, bad.rank)),
+                  std::string::npos)
+            << message;
+        EXPECT_NE(message.find(fmt::format("for sample {}", huge_samples[first])), std::string::npos) << message;
+    }
+}
+
+TEST(Trainer, SkipsStepsThatAreNotFiniteOnAllRanksAlike) {
+    const Data data(true);
+    const config::Config config = configuration(
+        data, "~", {"model.likelihood={gaussian: {variance: 1}}", "data.binarize=none", "training.on_nan=skip"});
+    const Presentation a = presentation_of(huge_samples[0], config), b = presentation_of(huge_samples[1], config);
+    training::Trainer trainer(world(), config, virtual_ranks);
+    trainer.initialise();
+    while (!trainer.epoch_done()) {
+        const training::StepOutcome outcome = trainer.step();
+        const std::uint64_t step = trainer.state().step;
+        EXPECT_EQ(outcome.skipped.empty(), step != a.step && step != b.step) << step << outcome.skipped;
+    }
+    trainer.collect();
+    EXPECT_EQ(trainer.state().skipped, 2U);
+    EXPECT_EQ(trainer.state().epoch_sum.samples, samples - 2 * 20);
+    EXPECT_TRUE(std::isfinite(trainer.state().epoch_sum.elbo()));
+    trainer.compare_nodes();
+}
+
+TEST(Trainer, SkipsNoMoreStepsInARowThanAllowed) {
+    const Data data;
+    // A rate that no parameter survives: the second step's ELBO overflows, and so does every one after it.
+    const config::Config config = configuration(
+        data, "~",
+        {"optimizer.rate=1e30", "training.on_nan=skip", "training.skip_limit=2", "model.likelihood=gaussian"});
+    training::Trainer trainer(world(), config, virtual_ranks);
+    trainer.initialise();
+    EXPECT_TRUE(trainer.step().skipped.empty());
+    EXPECT_FALSE(trainer.step().skipped.empty());
+    EXPECT_FALSE(trainer.step().skipped.empty());
+    EXPECT_THROW(trainer.step(), comm::AgreedError);
 }
 
 } // namespace

@@ -1,10 +1,12 @@
 // Optimisers against written-out references in double and figures of PyTorch, and the bits of slices.
+#include "numerics/every_target.hpp"
 #include "optimizers/optimizer.hpp"
 #include "support/gradient_check.hpp"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 namespace elbo::optimizers {
 namespace {
@@ -124,6 +126,77 @@ TEST_P(EveryOptimizer, RefusesARangeThatIsNotItsOwn) {
 
 TEST_P(EveryOptimizer, HasAsManyStatesAsItsRowSays) {
     EXPECT_EQ(make(GetParam(), 0, 3)->state_names().size(), optimizer_kind(GetParam().kind).states);
+}
+
+constexpr float infinity = std::numeric_limits<float>::infinity();
+constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
+
+/// More than four vectors of the longest kind and a tail: every place of a vector, in the body and in the tail.
+TEST_P(EveryOptimizer, NoticesOneGradientThatIsNotFinite) {
+    constexpr std::size_t n = 71;
+    const std::vector<float> clean = test::random_values(n, 1, 3);
+    const Update update{0.01, 1, 1};
+    on_every_target([&] {
+        for (const float bad : {not_a_number, infinity, -infinity}) {
+            for (std::size_t place = 0; place < n; ++place) {
+                std::vector<float> values = test::random_values(n, 1, 1), gradients = clean;
+                gradients[place] = bad;
+                const auto optimizer = make(GetParam(), 0, n);
+                EXPECT_TRUE(optimizer->update(0, place, values, gradients, update)) << place;
+                EXPECT_TRUE(optimizer->update(place + 1, n, values, gradients, update)) << place;
+                EXPECT_FALSE(make(GetParam(), 0, n)->update(0, n, values, gradients, update)) << bad << " at " << place;
+            }
+        }
+    });
+}
+
+TEST_P(EveryOptimizer, NoticesAStateOrAValueThatIsNotFinite) {
+    constexpr std::size_t n = 37;
+    const std::vector<float> gradients = test::random_values(n, 1, 3);
+    on_every_target([&] {
+        for (const std::size_t place : {0u, 15u, 36u}) {
+            std::vector<float> values = test::random_values(n, 1, 1);
+            const auto optimizer = make(GetParam(), 0, n);
+            values[place] = infinity;
+            EXPECT_FALSE(optimizer->update(0, n, values, gradients, {0.01, 1, 1}));
+            if (GetParam().kind == "sgd" && GetParam().number("momentum") == 0) continue; // has no use for its state
+            for (std::size_t state = 0; state < optimizer->state_names().size(); ++state) {
+                const auto other = make(GetParam(), 0, n);
+                values = test::random_values(n, 1, 1);
+                other->state(state)[place] = infinity;
+                // Not even where no value moves.
+                EXPECT_FALSE(other->update(0, n, values, gradients, {0, 1, 1})) << other->state_names()[state];
+            }
+        }
+    });
+}
+
+/// Large numbers whose sum would overflow, and none at all.
+TEST_P(EveryOptimizer, TakesAllThatIsFinite) {
+    constexpr std::size_t n = 67;
+    on_every_target([&] {
+        const auto optimizer = make(GetParam(), 0, n);
+        std::vector<float> values(n, 3e38f), gradients(n, 1e18f);
+        values[3] = -3e38f;
+        gradients[5] = 0;
+        for (std::uint64_t t = 1; t <= 3; ++t) {
+            EXPECT_TRUE(optimizer->update(0, n, values, gradients, {0.01, t, 1}));
+        }
+        EXPECT_TRUE(optimizer->update(4, 4, values, gradients, {0.01, 4, 1}));
+    });
+}
+
+TEST(Optimizer, AdamNoticesASquareThatOverflows) {
+    on_every_target([&] {
+        for (const std::size_t place : {0u, 13u, 40u}) {
+            const auto optimizer = make(adam(), 0, 41);
+            std::vector<float> values(41, 1.0f), gradients(41, 1e-3f);
+            gradients[place] = 1e25f;
+            EXPECT_FALSE(optimizer->update(0, 41, values, gradients, {0.01, 1, 1}));
+            EXPECT_TRUE(std::isinf(optimizer->state(1)[place]));
+            EXPECT_TRUE(std::isfinite(optimizer->state(0)[place]));
+        }
+    });
 }
 
 INSTANTIATE_TEST_SUITE_P(Table, EveryOptimizer,

@@ -1,41 +1,20 @@
-// Files that appear whole or not at all, links, logs and locks.
+// Files that appear whole or not at all, links, and what is left of those that did not.
 #include "storage/files.hpp"
 
 #include "base/error.hpp"
+#include "storage/file_size_limit.hpp"
 #include "support/files.hpp"
 
-#include <csignal>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <thread>
+#include <vector>
 
 namespace elbo::storage {
 namespace {
 
-using elbo::testing::bytes_of_file;
 using elbo::testing::message_of;
 using elbo::testing::TemporaryFolder;
 using elbo::testing::write_bytes;
 namespace fs = std::filesystem;
-
-/// Lets files of this process grow to `bytes` and no further, as a full disk would.
-class FileSizeLimit {
-public:
-    explicit FileSizeLimit(rlim_t bytes) {
-        ::getrlimit(RLIMIT_FSIZE, &before_);
-        handler_ = std::signal(SIGXFSZ, SIG_IGN);
-        const rlimit limit{bytes, before_.rlim_max};
-        ::setrlimit(RLIMIT_FSIZE, &limit);
-    }
-    ~FileSizeLimit() {
-        ::setrlimit(RLIMIT_FSIZE, &before_);
-        std::signal(SIGXFSZ, handler_);
-    }
-
-private:
-    rlimit before_{};
-    void (*handler_)(int) = nullptr;
-};
 
 TEST(WriteWhole, WritesAndReplaces) {
     const TemporaryFolder folder;
@@ -55,7 +34,7 @@ TEST(WriteWhole, NamesPathAndReasonAndLeavesNothing) {
     const fs::path missing = folder / "none" / "a";
     const std::string message = message_of<Error>([&] { write_whole(missing, std::string_view("text")); });
     EXPECT_CONTAINS(message, missing.string());
-    EXPECT_CONTAINS(message, "No such file or directory");
+    EXPECT_CONTAINS(message, "its folder does not exist");
     EXPECT_TRUE(folder.names().empty());
 
     fs::create_directories(folder / "taken" / "inside");
@@ -110,88 +89,31 @@ TEST(PendingFile, GoesUnlessCommitted) {
     EXPECT_EQ(read_text(folder / "a"), "whole");
 }
 
-TEST(LineLog, AppendsAndReopens) {
+TEST(WriteWhole, ThreadsDoNotMeetUnderTemporaryNames) {
     const TemporaryFolder folder;
-    {
-        LineLog log(folder / "log");
-        log.append("one");
-        log.append("");
-        EXPECT_EQ(log.bytes(), 5u);
-        EXPECT_EQ(read_text(folder / "log"), "one\n\n");
+    std::vector<std::thread> threads;
+    for (const char letter : {'a', 'b', 'c', 'd'}) {
+        threads.emplace_back([&, letter] {
+            for (int i = 0; i < 50; ++i) write_whole(folder / "shared", std::string(10'000, letter));
+        });
     }
-    LineLog log(folder / "log");
-    EXPECT_EQ(log.bytes(), 5u);
-    log.append("two");
-    EXPECT_EQ(read_text(folder / "log"), "one\n\ntwo\n");
-    EXPECT_THROW(log.append("two\nlines"), Error);
+    for (std::thread& thread : threads) thread.join();
+    const std::string text = read_text(folder / "shared");
+    EXPECT_EQ(text, std::string(10'000, text.at(0)));
+    EXPECT_EQ(folder.names(), std::vector<std::string>{"shared"});
 }
 
-TEST(LineLog, CutsATornLastLine) {
+TEST(RemoveTemporaries, TakesWhatKilledProcessesLeftAndNothingElse) {
     const TemporaryFolder folder;
-    const std::string long_line(10'000, 'x');
-    for (const std::string& torn : {std::string("{\"kind\": \"tr"), long_line}) {
-        write_bytes(folder / "log", "one\ntwo\n" + torn);
-        LineLog log(folder / "log");
-        EXPECT_EQ(log.bytes(), 8u);
-        log.append("three");
-        EXPECT_EQ(read_text(folder / "log"), "one\ntwo\nthree\n");
-    }
-    write_bytes(folder / "log", std::string_view("no line at all"));
-    EXPECT_EQ(LineLog(folder / "log").bytes(), 0u);
-}
-
-TEST(LineLog, CutsToTheBytesOfACheckpoint) {
-    const TemporaryFolder folder;
-    LineLog log(folder / "log");
-    log.append("one");
-    const std::size_t kept = log.bytes();
-    log.append("two");
-    log.append("three");
-    log.cut(kept);
-    EXPECT_EQ(read_text(folder / "log"), "one\n");
-    log.cut(1000); // more than there is: nothing to cut
-    log.append("four");
-    EXPECT_EQ(read_text(folder / "log"), "one\nfour\n");
-    log.cut(6); // within a line: that line goes
-    EXPECT_EQ(read_text(folder / "log"), "one\n");
-}
-
-TEST(LineLog, AFailedAppendLeavesWholeLines) {
-    const TemporaryFolder folder;
-    LineLog log(folder / "log");
-    log.append("one");
-    {
-        const FileSizeLimit limit(10);
-        EXPECT_CONTAINS(message_of<Error>([&] { log.append("longer than that"); }), "File too large");
-    }
-    EXPECT_EQ(read_text(folder / "log"), "one\n");
-    log.append("two");
-    EXPECT_EQ(read_text(folder / "log"), "one\ntwo\n");
-}
-
-TEST(FolderLock, RefusesASecondHolder) {
-    const TemporaryFolder folder;
-    {
-        const FolderLock first(folder.path());
-        const std::string message = message_of<InputError>([&] { FolderLock second(folder.path()); });
-        EXPECT_CONTAINS(message, "another elbo works in this folder");
-        EXPECT_CONTAINS(message, folder.path().string());
-        EXPECT_CONTAINS(message, "process " + std::to_string(::getpid()));
-    }
-    EXPECT_NO_THROW(FolderLock(folder.path()));
-    EXPECT_THROW(FolderLock(folder / "none"), Error);
-}
-
-TEST(FolderLock, IsGivenUpWhenItsProcessDies) {
-    const TemporaryFolder folder;
-    const pid_t child = ::fork();
-    ASSERT_GE(child, 0);
-    if (child == 0) {
-        const FolderLock lock(folder.path());
-        ::_exit(0); // no destructor runs
-    }
-    ::waitpid(child, nullptr, 0);
-    EXPECT_NO_THROW(FolderLock(folder.path()));
+    for (const char* name : {".step-1.h5.tmp-12-1", ".latest.h5.tmp-12", "step-1.h5", ".hidden", "notes.tmp-1"})
+        write_bytes(folder / name, std::string_view("x"));
+    fs::create_symlink("step-1.h5", folder / ".best.h5.tmp-12-7");
+    fs::create_directory(folder / ".folder.tmp-1");
+    write_bytes(folder / ".lock.tmp-claim-1", std::string_view("the lock's own"));
+    remove_temporaries(folder.path());
+    EXPECT_EQ(folder.names(),
+              (std::vector<std::string>{".folder.tmp-1", ".hidden", ".lock.tmp-claim-1", "notes.tmp-1", "step-1.h5"}));
+    EXPECT_NO_THROW(remove_temporaries(folder / "none"));
 }
 
 } // namespace

@@ -1,0 +1,51 @@
+// POSIX calls that the files of storage/ share: descriptors that close themselves, writes that finish, and the system's
+// reasons in words that a user can act on.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace elbo::storage {
+
+/// What an errno means for somebody whose file could not be written, and what to do where it is known.
+std::string write_message(int code);
+
+/// A file descriptor that is closed on every way out.
+class Descriptor {
+public:
+    explicit Descriptor(int value = -1) : value_(value) {}
+    Descriptor(Descriptor&& other) noexcept : value_(other.release()) {}
+    Descriptor& operator=(Descriptor&& other) noexcept {
+        std::swap(value_, other.value_);
+        return *this;
+    }
+    ~Descriptor();
+    int get() const { return value_; }
+    explicit operator bool() const { return value_ >= 0; }
+    int release() { return std::exchange(value_, -1); }
+    /// Closes; returns 0 or the error that only now came to light (NFS reports failed writes here).
+    int close();
+
+private:
+    int value_;
+};
+
+/// Writes everything; returns 0 or errno.
+int write_all(int descriptor, const char* data, std::size_t size);
+
+/// Reads up to `limit` bytes from the file's beginning; returns 0 or errno.
+int read_some(int descriptor, std::size_t limit, std::string& text);
+
+/// fsync; returns 0 or errno. A file system that knows no fsync is no error: rename is then all there is.
+int sync(int descriptor);
+
+/// The folder that path lies in; "." where it names none.
+std::filesystem::path folder_of(const std::filesystem::path& path);
+
+/// Length of the file's first `size` bytes up to and with their last newline.
+std::size_t whole_lines(int descriptor, std::size_t size);
+
+} // namespace elbo::storage

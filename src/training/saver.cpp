@@ -1,0 +1,94 @@
+#include "training/saver.hpp"
+
+#include "storage/checkpoint.hpp"
+#include "storage/files.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+
+namespace elbo::training {
+namespace {
+
+/// Bytes a second that even a slow shared disk takes.
+constexpr double slow_disk = 50e6;
+
+} // namespace
+
+Saver::Saver(RunPaths paths, const config::Checkpoint& settings)
+    : paths_(std::move(paths)), settings_(settings), thread_([this] { work(); }) {}
+
+Saver::~Saver() {
+    {
+        const std::lock_guard lock(mutex_);
+        ending_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+}
+
+void Saver::build(const std::function<void(std::vector<std::byte>&)>& build) {
+    {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [this] { return !busy_; });
+    }
+    build(image_);
+}
+
+void Saver::write(Save save) {
+    const std::lock_guard lock(mutex_);
+    save.bytes = image_.size();
+    wanted_ = std::move(save);
+    busy_ = true;
+    changed_.notify_all();
+}
+
+std::optional<Save> Saver::done() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(done_, std::nullopt);
+}
+
+std::optional<Save> Saver::wait() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return !busy_; });
+    return std::exchange(done_, std::nullopt);
+}
+
+double Saver::expected_seconds(std::size_t bytes) const {
+    const std::lock_guard lock(mutex_);
+    return longest_ > 0 ? longest_ : static_cast<double>(bytes) / slow_disk;
+}
+
+void Saver::work() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+        changed_.wait(lock, [this] { return wanted_ || ending_; });
+        if (!wanted_) return;
+        Save save = *std::exchange(wanted_, std::nullopt);
+        lock.unlock();
+        const auto start = std::chrono::steady_clock::now();
+        try {
+            write_files(save);
+        } catch (const std::exception& error) {
+            save.trouble = error.what();
+        }
+        save.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        lock.lock();
+        longest_ = std::max(longest_, save.seconds + save.pause_seconds);
+        done_ = std::move(save);
+        busy_ = false;
+        changed_.notify_all();
+    }
+}
+
+void Saver::write_files(Save& save) {
+    storage::seal_checkpoint(image_);
+    const std::filesystem::path path = paths_.checkpoint(save.step);
+    storage::write_whole(path, image_);
+    if (settings_.verify) storage::verify_checkpoint(path);
+    storage::replace_link(paths_.latest(), path.filename());
+    if (save.best) storage::replace_link(paths_.best(), path.filename());
+    remove_old_checkpoints(paths_, settings_.keep);
+}
+
+} // namespace elbo::training
