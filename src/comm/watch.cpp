@@ -222,11 +222,19 @@ void Watch::end() {
         told_ = fmt::format("{}; the run ends, since this is longer than {}", message(),
                             human_duration(*settings_.abort_seconds));
         print_line(told_);
+        kill_stopped();
         call_back({told_, quiet_, true});
     } else if (quiet_ < *settings_.abort_seconds + grace) {
         return;
     }
     _exit(static_cast<int>(Exit::failure));
+}
+
+/// A launcher lets a stopped rank go on before it ends it: time enough to write as if nothing had happened.
+void Watch::kill_stopped() const {
+    for (std::size_t local = 0; local < views_.size(); ++local)
+        if (local != place_.me && views_[local].visible && life(local) == Life::stopped)
+            kill(lines_[local].process.load(std::memory_order_relaxed), SIGKILL);
 }
 
 void Watch::went_on() {

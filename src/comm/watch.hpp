@@ -34,7 +34,7 @@ struct Stall {
     bool ends = false;   ///< the process ends when the call returns
 };
 
-/// Of a rank among those of its node. Constructed and destroyed by the thread that calls enter(), take_report() by any.
+/// The thread that constructs it calls enter(), tick() and set_step() and destroys it; take_report() is any's.
 class Watch {
 public:
     /// Called on the rank that speaks, on the watchdog's own thread while the main thread may be stuck anywhere: it
@@ -66,6 +66,8 @@ public:
         line_->ticks.store(++ticks_, std::memory_order_release);
         fault_point(name_of(phase));
     }
+    /// Goes back to a phase that another one was entered from; no progress, no fail point.
+    void back_to(Phase phase) { line_->phase.store(static_cast<std::uint32_t>(phase), std::memory_order_relaxed); }
     /// Progress within a phase that takes long.
     void tick() { line_->ticks.store(++ticks_, std::memory_order_release); }
     /// The step that messages name.
@@ -88,7 +90,7 @@ private:
     };
     /// What the watchdogs share.
     struct alignas(64) Head {
-        std::atomic<std::uint64_t> told; ///< last announcement: see announcement()
+        std::atomic<std::uint64_t> told; ///< number of the last announcement
         std::atomic<std::uint64_t> stalls;
     };
     /// What this rank's watchdog knows of a rank.
@@ -110,6 +112,7 @@ private:
     bool claim(std::uint64_t announcement);
     void tell();
     void end();
+    void kill_stopped() const;
     void went_on();
     Life life(std::size_t local) const;
     std::string message() const;

@@ -29,6 +29,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view title = "elbo checkpoint\n";
 constexpr std::string_view format_line = "format 1\n";
+constexpr std::string_view bytes_word = "bytes ", sum_word = "\nxxh3-128 ";
 constexpr std::size_t piece_bytes = 1 << 20;
 
 std::string hexadecimal(XXH128_hash_t hash) { return fmt::format("{:016x}{:016x}", hash.high64, hash.low64); }
@@ -47,14 +48,14 @@ struct Promise {
 
 /// Returns what is wrong, empty where nothing is.
 std::string read_header(std::string_view text, Promise& promise) {
-    if (!text.starts_with(title)) return "is no checkpoint of elbo";
+    if (!text.starts_with(title))
+        return text.find(sum_word) == text.npos ? "is no checkpoint of elbo" : "the checkpoint's header is damaged";
     text.remove_prefix(title.size());
     if (!text.starts_with(format_line)) {
         return fmt::format("is a checkpoint in \"{}\", this elbo reads \"{}\"", text.substr(0, text.find('\n')),
                            format_line.substr(0, format_line.size() - 1));
     }
     text.remove_prefix(format_line.size());
-    constexpr std::string_view bytes_word = "bytes ", sum_word = "\nxxh3-128 ";
     if (text.starts_with(bytes_word)) {
         const char* end = text.data() + text.size();
         const auto [after, error] = std::from_chars(text.data() + bytes_word.size(), end, promise.bytes);
@@ -162,8 +163,11 @@ std::vector<std::byte> read_verified(const fs::path& path) {
 
 bool is_checkpoint(const fs::path& path) {
     std::ifstream file(path, std::ios::binary);
-    std::string found(title.size(), '\0');
-    return file.read(found.data(), static_cast<std::streamsize>(found.size())) && found == title;
+    std::string found(checkpoint_user_block, '\0');
+    file.read(found.data(), static_cast<std::streamsize>(found.size()));
+    found.resize(static_cast<std::size_t>(file.gcount()));
+    // Either will do: a damaged checkpoint is to be called one.
+    return found.starts_with(title) || found.find(sum_word) != found.npos;
 }
 
 } // namespace elbo::storage

@@ -153,15 +153,16 @@ void Monitor::status(std::string_view state, std::optional<Exit> exit, const Tra
         fields.emplace_back("best_epoch", static_cast<std::int64_t>(at.best_epoch));
     }
     if (!message.empty()) fields.emplace_back("message", message);
-    attempt([&] { storage::write_whole(paths_.status(), report::status_text(state, exit, fields)); });
+    attempt(paths_.status(), [&] { storage::write_whole(paths_.status(), report::status_text(state, exit, fields)); });
 }
 
-void Monitor::attempt(const std::function<void()>& write) {
+void Monitor::attempt(const std::filesystem::path& file, const std::function<void()>& write) {
     if (!speaks_) return;
     try {
         write();
+        lost_.erase(file);
     } catch (const Error& error) {
-        if (lost_.empty()) lost_ = error.what();
+        lost_[file] = error.what();
         warn_of(error.what());
     }
 }
@@ -178,7 +179,7 @@ std::string Monitor::trouble() {
         log->flush();
         if (!log->trouble().empty()) return log->trouble();
     }
-    return lost_;
+    return lost_.empty() ? "" : lost_.begin()->second;
 }
 
 void Monitor::failure(const Error& error, const Trainer& trainer) noexcept {

@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -42,7 +43,7 @@ public:
                 const std::string& message = "");
 
     /// Has rank 0 do what writes a file that training can go on without; what goes wrong is warned of and remembered.
-    void attempt(const std::function<void()>& write);
+    void attempt(const std::filesystem::path& file, const std::function<void()>& write);
     /// What of metrics.jsonl, events.jsonl, pictures and the like is not on the disk; empty: nothing is missing.
     std::string trouble();
 
@@ -76,8 +77,8 @@ private:
     bool paused_ = false;
     Mark begin_, line_, epoch_;
     double last_elbo_ = 0;
-    std::string lost_;   ///< the first file that could not be written
-    std::string warned_; ///< the last trouble that was warned of
+    std::map<std::filesystem::path, std::string> lost_; ///< files that could not be written, and why
+    std::string warned_;                                ///< the last trouble that was warned of
 };
 
 } // namespace elbo::training

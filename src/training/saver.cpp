@@ -13,6 +13,17 @@ namespace {
 /// Bytes a second that even a slow shared disk takes.
 constexpr double slow_disk = 50e6;
 
+/// A file that does not read back as it was written is no checkpoint to go on from.
+void verify(const std::filesystem::path& path) {
+    try {
+        storage::verify_checkpoint(path);
+    } catch (const Error&) {
+        std::error_code ignored;
+        std::filesystem::remove(path, ignored);
+        throw;
+    }
+}
+
 } // namespace
 
 Saver::Saver(RunPaths paths, const config::Checkpoint& settings)
@@ -85,7 +96,7 @@ void Saver::write_files(Save& save) {
     storage::seal_checkpoint(image_);
     const std::filesystem::path path = paths_.checkpoint(save.step);
     storage::write_whole(path, image_);
-    if (settings_.verify) storage::verify_checkpoint(path);
+    if (settings_.verify) verify(path);
     storage::replace_link(paths_.latest(), path.filename());
     if (save.best) storage::replace_link(paths_.best(), path.filename());
     remove_old_checkpoints(paths_, settings_.keep);

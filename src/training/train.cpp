@@ -54,6 +54,7 @@ void write_line(Run& run) {
     run.trainer.collect();
     run.trainer.compare_nodes();
     run.monitor.steps_done(run.trainer);
+    run.watching.tell();
 }
 
 /// Steps until the epoch's end; false where it was agreed to stop before.
@@ -66,7 +67,6 @@ bool train_epoch(Run& run) {
         if (every > 0 && run.trainer.state().step % every == 0) write_line(run);
         run.monitor.live(run.trainer);
         run.checkpoints.tell();
-        run.watching.tell();
         if (outcome.stop) return false;
         if ((outcome.save || run.checkpoints.due_by_steps()) && !run.trainer.epoch_done()) save(run, false);
     }
@@ -101,7 +101,7 @@ void draw(Run& run) {
         run.paths.samples() / fmt::format("epoch-{:04}.png", run.trainer.state().epoch);
     if (!run.world.first()) return;
     run.trainer.enter(comm::Phase::picture);
-    run.monitor.attempt([&] { run.trainer.draw(picture); });
+    run.monitor.attempt(picture, [&] { run.trainer.draw(picture); });
     run.trainer.enter(comm::Phase::agreeing);
 }
 
@@ -122,6 +122,7 @@ void end_epoch(Run& run) {
     const bool asked = run.world.most(run.checkpoints.due_by_clock() ? 1 : 0) != 0 || run.checkpoints.due_by_steps();
     if ((epochs > 0 && state.epoch % epochs == 0) || asked || best || last) run.checkpoints.save(best);
     run.monitor.status("running", std::nullopt, run.trainer);
+    run.watching.tell();
     run.monitor.resume();
 }
 
@@ -226,7 +227,7 @@ Exit train(const comm::Communicator& world, const config::Config& config, const 
                 monitor,
                 {world, config, paths, trainer, monitor, terminal, lock.get()},
                 TimeLimit(config.training.time_limit, began),
-                {trainer, config.communication, monitor}};
+                {world, trainer, config.communication, monitor}};
         if (resumes) run.checkpoints.resumed();
         const std::chrono::duration<double> preparation = std::chrono::steady_clock::now() - began;
         terminal.detail(fmt::format("ready after {}", human_duration(preparation.count())));

@@ -110,12 +110,17 @@ StepOutcome Trainer::step() {
     last_kl_weight_ = optimizers::kl_weight(config_.objective, progress());
     optimizers::Update how{last_rate_, state_.step + 1, 1};
     bool finite = true;
+    if (watch_) watch_->set_step(state_.step + 1);
 
     const auto evaluate = [&](std::size_t shard, std::span<float> gradients, const comm::FinalFrom& final_from) {
         evaluate_shard(batch, shard, gradients, final_from);
     };
     const auto update = [&](std::size_t slice, std::size_t begin, std::size_t end) {
-        return optimizers_[slice]->update(begin, end, exchange_.values(), exchange_.gradients(), how);
+        const comm::Phase phase = watch_ ? watch_->phase() : comm::Phase::exchange;
+        enter(comm::Phase::update);
+        const bool good = optimizers_[slice]->update(begin, end, exchange_.values(), exchange_.gradients(), how);
+        if (watch_) watch_->back_to(phase);
+        return good;
     };
     const comm::BeforeUpdate look = [&](comm::Wishes wishes) {
         const double norm = exchange_.gradient_norm();

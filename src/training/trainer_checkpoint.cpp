@@ -77,9 +77,11 @@ std::size_t Trainer::checkpoint_bytes() const {
 }
 
 void Trainer::checkpoint(const Build& build) {
-    std::vector<std::vector<float>> room;
-    const std::vector<std::span<float>> states = whole_states(room);
-    for (std::size_t i = 0; !room.empty() && i < states.size(); ++i) exchange_.gather(owned_state(i), states[i]);
+    std::vector<std::vector<float>> room(optimizers_.front()->state_names().size());
+    std::vector<std::span<float>> states;
+    for (std::size_t i = 0; i < room.size(); ++i)
+        states.push_back(world_.size() == 1 ? optimizers_.front()->state(i)
+                                            : exchange_.gather(i, owned_state(i), room[i]));
     storage::CheckpointText text;
     // Each rank has the sums of its own virtual ranks, the others being zero: adding zeros changes no bit.
     std::vector<double> pending = packed(pending_);

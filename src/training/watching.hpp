@@ -11,15 +11,17 @@ namespace elbo::training {
 class Watching {
 public:
     /// Collective.
-    Watching(Trainer& trainer, const config::Communication& settings, Monitor& monitor);
+    Watching(const comm::Communicator& world, Trainer& trainer, const config::Communication& settings,
+             Monitor& monitor);
     ~Watching();
     Watching(const Watching&) = delete;
     Watching& operator=(const Watching&) = delete;
 
-    /// Records stalls that are over.
+    /// Records stalls that are over, whichever rank told of them. Collective.
     void tell();
 
 private:
+    const comm::Communicator& world_;
     Trainer& trainer_;
     Monitor& monitor_;
     comm::Watch watch_;

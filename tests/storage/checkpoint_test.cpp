@@ -170,7 +170,7 @@ TEST(Checkpoint, IsVerifiedOnTheDisk) {
                 std::string(reinterpret_cast<const char*>(image.data()), 512)
                     .substr(std::string(reinterpret_cast<const char*>(image.data()), 512).find("128 ") + 4, 32));
     }
-    EXPECT_CONTAINS(damaged(3), "is no checkpoint");
+    EXPECT_CONTAINS(damaged(3), "header is damaged");
     EXPECT_CONTAINS(damaged(300), "header is damaged");
     write_bytes(file, std::span(image).first(1000));
     EXPECT_CONTAINS(message_of<Error>([&] { verify_checkpoint(file); }), "cut short: its header promises ");
