@@ -81,8 +81,8 @@ void Monitor::steps_done(Trainer& trainer) {
     if (trainer.state().line_sum.samples == 0) return; // every step since the last line was skipped
     const Mark mark = now(trainer);
     report::Metrics line = metrics("steps", trainer.state().line_sum, line_, trainer);
-    line.rate = trainer.last_rate();
-    line.kl_weight = trainer.last_kl_weight();
+    line.rate = trainer.state().rate;
+    line.kl_weight = trainer.state().kl_weight;
     last_elbo_ = line.elbo();
     write(trainer, line);
     trainer.state().line_sum = {};
@@ -91,8 +91,8 @@ void Monitor::steps_done(Trainer& trainer) {
 
 void Monitor::epoch_done(Trainer& trainer, const std::optional<Validation>& validation, bool best) {
     report::Metrics line = metrics("epoch", trainer.state().epoch_sum, epoch_, trainer);
-    line.rate = trainer.last_rate();
-    line.kl_weight = trainer.last_kl_weight();
+    line.rate = trainer.state().rate;
+    line.kl_weight = trainer.state().kl_weight;
     last_elbo_ = line.elbo();
     write(trainer, line);
 

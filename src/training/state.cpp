@@ -10,7 +10,7 @@ namespace {
 static_assert(std::is_trivially_copyable_v<State>);
 
 /// Attributes that checkpoints of the first versions lack; zero is what they mean.
-constexpr std::string_view later_attributes[] = {"skipped_steps", "skipped_steps_in_row"};
+constexpr std::string_view later_attributes[] = {"rate", "kl_weight", "skipped_steps", "skipped_steps_in_row"};
 
 /// Calls visit(name, member) for every attribute of /state: the one list that writing and reading share.
 template <class AnyState, class Visit>
@@ -31,6 +31,8 @@ void for_each_attribute(AnyState& state, Visit&& visit) {
     visit("plateau_waited", state.plateau.waited);
     visit("plateau_reductions", state.plateau.reductions);
     visit("plateau_any", state.plateau.any);
+    visit("rate", state.rate);
+    visit("kl_weight", state.kl_weight);
     visit("skipped_steps", state.skipped);
     visit("skipped_steps_in_row", state.skipped_in_row);
     visit("seconds", state.seconds);

@@ -22,6 +22,7 @@ struct State {
     std::uint64_t best_epoch = 0; ///< 0: none yet
     std::uint64_t waited = 0;     ///< epochs since the best
     optimizers::PlateauState plateau;
+    double rate = 0, kl_weight = 0;   ///< of the last step
     std::uint64_t skipped = 0;        ///< steps without an update, since their ELBO or gradient was not finite
     std::uint64_t skipped_in_row = 0; ///< of these, the last ones
     double seconds = 0;               ///< of training, over all resumes

@@ -99,16 +99,16 @@ void Trainer::evaluate_shard(const data::Range& batch, std::uint64_t shard, std:
     };
     enter(comm::Phase::forward);
     step_bounds_[shard] =
-        model_->gradient(exchange_.values(), some, {config_.seed, Purpose::posterior, epoch}, last_kl_weight_,
+        model_->gradient(exchange_.values(), some, {config_.seed, Purpose::posterior, epoch}, state_.kl_weight,
                          1.0 / static_cast<double>(batch.size()), gradients, final_from, forward_done);
     enter(comm::Phase::exchange);
 }
 
 StepOutcome Trainer::step() {
     const data::Range batch = data::batch_at(state_.position, train_.size(), batch_);
-    last_rate_ = rate_.at(progress());
-    last_kl_weight_ = optimizers::kl_weight(config_.objective, progress());
-    optimizers::Update how{last_rate_, state_.step + 1, 1};
+    state_.rate = rate_.at(progress());
+    state_.kl_weight = optimizers::kl_weight(config_.objective, progress());
+    optimizers::Update how{state_.rate, state_.step + 1, 1};
     bool finite = true;
     if (watch_) watch_->set_step(state_.step + 1);
 

@@ -81,9 +81,7 @@ public:
     const data::Dataset* validation_data() const { return validation_ ? &*validation_ : nullptr; }
     optimizers::Progress progress() const;
     optimizers::Rate& rate() { return rate_; }
-    double last_rate() const { return last_rate_; }           ///< of the last step
-    double last_kl_weight() const { return last_kl_weight_; } ///< of the last step
-    std::uint64_t batch() const { return batch_; }            ///< of all ranks
+    std::uint64_t batch() const { return batch_; } ///< of all ranks
     std::uint64_t virtual_ranks() const { return virtual_ranks_; }
     const comm::Nodes& nodes() const { return nodes_; }
     std::uint64_t steps_an_epoch() const { return data::batches_from(0, train_.size(), batch_); }
@@ -127,7 +125,6 @@ private:
     std::vector<model::Bound> step_bounds_; ///< of each virtual rank, in the step under way
     std::string not_finite_;                ///< what this rank found in it
     comm::Watch* watch_ = nullptr;
-    double last_rate_ = 0, last_kl_weight_ = 0;
 };
 
 } // namespace elbo::training

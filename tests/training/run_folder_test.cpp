@@ -32,6 +32,10 @@ training::State distinct_state() {
     state.plateau.waited = 14;
     state.plateau.reductions = 15;
     state.plateau.any = true;
+    state.rate = 19.5;
+    state.kl_weight = 20.5;
+    state.skipped = 21;
+    state.skipped_in_row = 22;
     state.seconds = 16.5;
     state.metrics_bytes = 17;
     state.virtual_ranks = 18;
