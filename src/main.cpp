@@ -32,6 +32,12 @@ std::function<Exit()> prepare_train(CLI::App& parser) {
     parser.add_flag("--print-output", options->print_output, "print the run's folder and end");
     parser.add_flag("--reference", options->reference, "print every key of a configuration and end");
     parser.add_flag("--markdown", options->markdown, "with --reference: as a page of Markdown");
+    parser.add_option("--trace", options->trace, "write what each rank does in some steps, a Chrome trace")
+        ->type_name("FILE");
+    parser
+        .add_option("--trace-steps", options->trace_steps,
+                    "which, as in 100-109; else ten, from the start's eleventh on")
+        ->type_name("A-B");
     const auto speak = [&](const char* flags, report::Verbosity verbosity, const char* meaning) {
         parser.add_flag_callback(
             flags, [options, verbosity] { options->verbosity = verbosity; }, meaning);
@@ -72,6 +78,17 @@ std::function<Exit()> prepare_inspect(CLI::App& parser) {
     return [options] { return commands::inspect(*options); };
 }
 
+std::function<Exit()> prepare_bench(CLI::App& parser) {
+    auto options = std::make_shared<commands::BenchOptions>();
+    parser.add_option("config", options->configuration, "configuration, a YAML file")->required()->type_name("CONFIG");
+    parser.add_option("overrides", options->overrides, "keys set here, as for train")->type_name("key=value");
+    parser.add_option("--batch", options->batch, "samples a step over all ranks")->type_name("N");
+    parser.add_option("--precision", options->precision, "of products and activations: fp32 or bf16")->type_name("P");
+    parser.add_option("--seconds", options->seconds, "of measuring, after a warm-up (10)")->type_name("S");
+    parser.add_option("--json", options->json, "write the figures as JSON; - is standard output")->type_name("FILE");
+    return [options] { return commands::bench(*options); };
+}
+
 /// Where the meanings begin in --help, so that lines fit 80 columns.
 constexpr std::size_t help_column = 18;
 
@@ -84,6 +101,7 @@ struct Command {
 constexpr Command command_table[] = {
     {"train", "train a model as configured; under mpirun on all ranks", prepare_train},
     {"convert", "make an HDF5 dataset of a source", prepare_convert},
+    {"bench", "measure a configuration's training steps on made-up data", prepare_bench},
     {"inspect", "say what is in a dataset, a checkpoint or a configuration", prepare_inspect},
 };
 

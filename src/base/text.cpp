@@ -91,6 +91,22 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
     return best;
 }
 
+std::string wrapped(std::string_view text, std::size_t indent) {
+    constexpr std::size_t columns = 80;
+    std::string lines, line(indent, ' ');
+    while (!text.empty()) {
+        const std::string_view word = text.substr(0, text.find(' '));
+        text.remove_prefix(std::min(text.size(), word.size() + 1));
+        if (line.size() > indent && line.size() + 1 + word.size() > columns) {
+            lines += line + "\n";
+            line.assign(indent, ' ');
+        }
+        if (line.size() > indent) line += ' ';
+        line += word;
+    }
+    return lines + line;
+}
+
 std::string joined(std::span<const std::string_view> words, std::string_view separator) {
     return fmt::format("{}", fmt::join(words, separator));
 }

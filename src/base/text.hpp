@@ -26,6 +26,9 @@ std::optional<double> parse_duration(std::string_view text);
 /// where none is within a third of the longer word's length.
 std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
 
+/// Text broken between words into lines of at most 80 columns, each indented; no newline at the end.
+std::string wrapped(std::string_view text, std::size_t indent);
+
 /// Joins words as "a, b, c".
 std::string joined(std::span<const std::string_view> words, std::string_view separator = ", ");
 

@@ -2,6 +2,7 @@
 
 #include "comm/cores.hpp"
 #include "comm/mpi_call.hpp"
+#include "numerics/any_matrix.hpp"
 #include "numerics/memory.hpp"
 #include "numerics/sums.hpp"
 
@@ -58,7 +59,7 @@ std::size_t Exchange::gradient_arrays(std::size_t virtual_ranks, Leaves leaves) 
     return arrays;
 }
 
-Exchange::Exchange(const Nodes& nodes, std::size_t parameters, std::size_t virtual_ranks)
+Exchange::Exchange(const Nodes& nodes, std::size_t parameters, std::size_t virtual_ranks, Precision precision)
     : nodes_(nodes),
       parameters_(parameters),
       elements_(aligned((parameters + wish_count) * sizeof(float)) / sizeof(float)),
@@ -77,7 +78,7 @@ Exchange::Exchange(const Nodes& nodes, std::size_t parameters, std::size_t virtu
     }
     folds_after_last(roots_.back(), roots_.size() - 1, last_folds_);
     plan_node_sums();
-    map_memory();
+    map_memory(precision);
     if (nodes.count() > 1) remote_ = std::make_unique<Remote>(nodes, virtual_ranks, buckets_);
     nodes.world().barrier();
 }
@@ -107,11 +108,12 @@ void Exchange::plan_node_sums() {
     sources_.reserve(parts.size());
 }
 
-void Exchange::map_memory() {
+void Exchange::map_memory(Precision precision) {
     const std::size_t array = aligned(parameters_ * sizeof(float));
+    const std::size_t copy_array = precision == Precision::bf16 ? aligned(parameters_ * sizeof(BFloat16)) : 0;
     const std::size_t blocks = (parameters_ + sum_block - 1) / sum_block;
     std::vector<std::size_t> arrays;
-    std::size_t bytes = array + aligned(blocks * sizeof(double)) + locals_ * sizeof(Flags);
+    std::size_t bytes = array + copy_array + aligned(blocks * sizeof(double)) + locals_ * sizeof(Flags);
     for (std::size_t local = 0; local < locals_; ++local) {
         arrays.push_back(gradient_arrays(virtual_ranks_, nodes_.leaves_of(nodes_.mine(), local, virtual_ranks_)));
         bytes += aligned(arrays.back() * elements_ * sizeof(float));
@@ -120,6 +122,7 @@ void Exchange::map_memory() {
     std::byte* next = memory_->data();
     const auto take = [&next](std::size_t size) { return std::exchange(next, next + aligned(size)); };
     values_ = reinterpret_cast<float*>(take(array));
+    if (copy_array > 0) rounded_ = reinterpret_cast<BFloat16*>(take(copy_array));
     squares_ = reinterpret_cast<double*>(take(blocks * sizeof(double)));
     flags_ = reinterpret_cast<Flags*>(take(locals_ * sizeof(Flags)));
     for (const std::size_t count : arrays)
@@ -127,11 +130,32 @@ void Exchange::map_memory() {
 
     // Pages lie where they are first touched: near the rank that works on them.
     std::fill_n(slots_[me_], arrays[me_] * elements_, 0.0F);
-    for (const Slice slice : updated_) std::fill(values_ + slice.begin, values_ + slice.end, 0.0F);
+    for (const Slice slice : updated_) {
+        std::fill(values_ + slice.begin, values_ + slice.end, 0.0F);
+        if (rounded_ != nullptr) std::fill(rounded_ + slice.begin, rounded_ + slice.end, BFloat16());
+    }
+}
+
+std::size_t Exchange::bytes_read() const {
+    std::size_t others = 0;
+    for (const std::vector<Place>& parts : node_parts_)
+        others += static_cast<std::size_t>(
+            std::ranges::count_if(parts, [this](const Place& place) { return place.local != me_; }));
+    std::size_t mine = 0;
+    for (const Slice slice : owned_) mine += slice.size();
+    return others * mine * sizeof(float);
 }
 
 void Exchange::write_values(const std::function<void(std::span<float>)>& write) {
     if (nodes_.node().first()) write(values());
+    nodes_.node().barrier();
+    round_values();
+}
+
+void Exchange::round_values() {
+    if (rounded_ == nullptr) return;
+    for (const Slice slice : updated_)
+        copy({values_ + slice.begin, 1, slice.size()}, {rounded_ + slice.begin, 1, slice.size()});
     nodes_.node().barrier();
 }
 
@@ -216,6 +240,7 @@ bool Exchange::all_final(std::size_t bucket) const {
 
 void Exchange::progress() {
     for (; begun_ < buckets_.size() && all_final(begun_); ++begun_) {
+        const InPhase work(clock_, Phase::exchange);
         if (!remote_) {
             sum_on_node(begun_, 0, slot(me_, 0) + owned_[begun_].begin);
             complete(begun_);
@@ -226,6 +251,7 @@ void Exchange::progress() {
         remote_->send(begun_);
     }
     while (remote_ && completed_ < begun_ && remote_->arrived(completed_)) {
+        const InPhase work(clock_, Phase::exchange);
         remote_->sum(completed_, slot(me_, 0) + owned_[completed_].begin);
         complete(completed_);
     }
@@ -315,6 +341,9 @@ void Exchange::node_barrier() {
 
 template <class Done>
 void Exchange::wait_until(const Done& done) {
+    progress();
+    if (done()) return;
+    const InPhase waiting(clock_, Phase::waiting);
     for (int looks = 0;; ++looks) {
         progress();
         if (done()) return;

@@ -5,9 +5,11 @@
 
 #include "comm/node_memory.hpp"
 #include "comm/nodes.hpp"
+#include "comm/phase_clock.hpp"
 #include "comm/remote.hpp"
 #include "comm/slices.hpp"
 #include "comm/summation.hpp"
+#include "numerics/bfloat16.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -47,14 +49,24 @@ using BeforeUpdate = std::function<bool(Wishes wishes)>;
 
 class Exchange {
 public:
-    /// parameters: floats of a flat array. Collective.
-    Exchange(const Nodes& nodes, std::size_t parameters, std::size_t virtual_ranks);
+    /// parameters: floats of a flat array. precision: bf16 keeps a rounded copy of the values. Collective.
+    Exchange(const Nodes& nodes, std::size_t parameters, std::size_t virtual_ranks,
+             Precision precision = Precision::fp32);
     ~Exchange();
 
     /// One copy a node, the same on all between steps and while gradients are computed.
     std::span<float> values() { return {values_, parameters_}; }
+    /// The values in bf16, element for element, one copy a node as well; empty in fp32. An update writes both.
+    std::span<BFloat16> rounded() { return {rounded_, rounded_ == nullptr ? 0 : parameters_}; }
     /// The complete gradient, within what this rank owns; during an update.
     std::span<float> gradients() { return {slot(me_, 0), parameters_}; }
+
+    /// Tells a clock what of a step is the exchange's own work (sums, messages) and what is waiting for other ranks.
+    void account_by(PhaseClock* clock) { clock_ = clock; }
+
+    /// Bytes that this rank sends to other nodes in a step, and of gradients of its node's other ranks that it reads.
+    std::size_t bytes_sent() const { return remote_ ? remote_->bytes_sent() : 0; }
+    std::size_t bytes_read() const;
 
     /// The slices whose update is this rank's, one a bucket (it may be empty).
     std::span<const Slice> owned() const { return updated_; }
@@ -65,6 +77,8 @@ public:
 
     /// Has the first rank of each node write the values. Collective.
     void write_values(const std::function<void(std::span<float>)>& write);
+    /// Makes the rounded copy of values that something else than an update has written. Collective.
+    void round_values();
 
     /// A step: gradients of this rank's virtual ranks, their sum over all, and the update of what this rank owns. With
     /// before_update, updates wait until the whole gradient is known, and it is called first (for its norm) and
@@ -81,8 +95,8 @@ public:
 
     /// Puts together for rank 0 what the owners on its node hold of array number `index`. mine: one span a slice of
     /// owned(). Where the node shares enough memory, the whole stands in that of the gradients: until the next step,
-    /// which the ranks must not begin before rank 0 has done with it. Else it stands in `room`. Other ranks get nothing.
-    /// Collective.
+    /// which the ranks must not begin before rank 0 has done with it. Else it stands in `room`. Other ranks get
+    /// nothing. Collective.
     std::span<float> gather(std::size_t index, const std::vector<std::span<float>>& mine, std::vector<float>& room);
     /// The reverse, from rank 0 to the owners on every node. Collective.
     void scatter(std::span<const float> whole, const std::vector<std::span<float>>& mine) const;
@@ -99,7 +113,7 @@ private:
 
     float* slot(std::size_t local, std::size_t index) { return slots_[local] + index * elements_; }
     void plan_node_sums();
-    void map_memory();
+    void map_memory(Precision precision);
     void sum_subtree(Leaves node, std::size_t into, const Evaluate& evaluate);
     void mark_final(std::size_t from);
     void write_wishes();
@@ -125,12 +139,14 @@ private:
 
     std::unique_ptr<NodeMemory> memory_;
     float* values_ = nullptr;
+    BFloat16* rounded_ = nullptr;
     std::vector<float*> slots_;      ///< of each rank of the node: its first gradient array
     double* squares_ = nullptr;      ///< of the gradient, a sum each block
     Flags* flags_ = nullptr;         ///< of each rank of the node
     std::unique_ptr<Remote> remote_; ///< none on a single node
     bool crowded_;                   ///< more ranks than cores: who waits makes room at once
 
+    PhaseClock* clock_ = nullptr;
     std::uint64_t steps_ = 0, barriers_ = 0;
     std::size_t final_from_ = 0;            ///< of this step
     std::size_t begun_ = 0, completed_ = 0; ///< buckets of this step

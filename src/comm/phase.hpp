@@ -19,7 +19,9 @@ enum class Phase : std::uint32_t {
     picture,
     saving,
     agreeing,
-    ended
+    ended,
+    waiting,  ///< for another rank, within the exchange
+    reporting ///< lines of metrics, events and what else stands between two steps
 };
 
 struct PhaseKind {
@@ -27,7 +29,7 @@ struct PhaseKind {
     bool waits; ///< for other ranks: who is in it has arrived
 };
 
-inline constexpr std::array<PhaseKind, 11> phase_kinds = {{{"starting", false},
+inline constexpr std::array<PhaseKind, 13> phase_kinds = {{{"starting", false},
                                                            {"batch", false},
                                                            {"forward", false},
                                                            {"backward", false},
@@ -37,8 +39,10 @@ inline constexpr std::array<PhaseKind, 11> phase_kinds = {{{"starting", false},
                                                            {"picture", false},
                                                            {"saving", false},
                                                            {"agreeing", true},
-                                                           {"ended", false}}};
-static_assert(phase_kinds.size() == static_cast<std::size_t>(Phase::ended) + 1);
+                                                           {"ended", false},
+                                                           {"waiting", true},
+                                                           {"reporting", false}}};
+static_assert(phase_kinds.size() == static_cast<std::size_t>(Phase::reporting) + 1);
 
 constexpr std::string_view name_of(Phase phase) { return phase_kinds[static_cast<std::size_t>(phase)].name; }
 constexpr bool waits(Phase phase) { return phase_kinds[static_cast<std::size_t>(phase)].waits; }

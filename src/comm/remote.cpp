@@ -47,6 +47,7 @@ struct Remote::State {
     std::vector<Bucket> buckets;
     AlignedFloats buffer;
     Summation total;
+    std::size_t bytes_sent = 0; ///< in a step
 
     static std::vector<std::vector<Leaves>> roots_of(const Nodes& nodes, std::size_t virtual_ranks) {
         std::vector<std::vector<Leaves>> roots;
@@ -105,6 +106,7 @@ struct Remote::State {
                 for (std::size_t root = 0; root < bucket.outgoing.size(); ++root)
                     message(bucket.sends, bucket.outgoing[root] + offset, common.size(), ranks[local],
                             tag(number, root), false);
+                bytes_sent += bucket.outgoing.size() * common.size() * sizeof(float);
             }
             source += roots[node].size();
         }
@@ -148,6 +150,8 @@ void Remote::sum(std::size_t bucket, float* out) {
     const State::Bucket& own = state_->buckets[bucket];
     state_->total(own.sources, own.mine.size(), out);
 }
+
+std::size_t Remote::bytes_sent() const { return state_->bytes_sent; }
 
 void Remote::poke() {
     int flag = 0;

@@ -33,6 +33,8 @@ public:
     /// Lets MPI do what others wait for.
     void poke();
 
+    std::size_t bytes_sent() const; ///< by this rank in a step
+
 private:
     struct State;
     std::unique_ptr<State> state_;

@@ -5,6 +5,7 @@
 #include "report/terminal.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@ struct TrainOptions {
     bool fresh = false, rehearse = false;
     bool reference = false, markdown = false; ///< print the table of keys instead
     bool print_output = false;                ///< print the run's folder instead
+    std::string trace, trace_steps;           ///< a file; "100-109", or empty
     report::Verbosity verbosity = report::Verbosity::normal;
 };
 Exit train(const TrainOptions& options);
@@ -35,6 +37,16 @@ struct InspectOptions {
     std::size_t ranks = 1;              ///< on one node, for the memory of a configuration
 };
 Exit inspect(const InspectOptions& options);
+
+struct BenchOptions {
+    std::string configuration;
+    std::vector<std::string> overrides;
+    std::optional<std::size_t> batch;
+    std::string precision; ///< empty: as configured
+    double seconds = 10;   ///< of measuring
+    std::string json;      ///< a file, or "-"; empty: none
+};
+Exit bench(const BenchOptions& options);
 
 /// elbo's version and those of what it stands on.
 std::string version_text();

@@ -74,13 +74,14 @@ void print_parameters(const model::Vae& model) {
     fmt::print("  {:<32} {:>14} {:>13}\n", "in all", "", with_commas(model.parameters().trainable()));
 }
 
-void print_memory(const training::Memory& memory) {
+void print_memory(const training::Memory& memory, const model::Vae& model) {
     const auto row = [](const std::string& what, std::size_t bytes) {
         fmt::print("  {:<38} {:>10}\n", what, human_bytes(static_cast<double>(bytes)));
     };
     const std::string each = memory.ranks == 1 ? "" : fmt::format(", {} ranks", memory.ranks);
     fmt::print("\nmemory of a node{}\n", each);
-    row("values, one copy", memory.values);
+    row(model.precision() == Precision::bf16 ? "values and their bf16 copy, shared" : "values, one copy",
+        memory.values);
     row("data in its own type, one copy", memory.data);
     row("gradients" + each, memory.gradients);
     row("optimiser's state", memory.optimizer);
@@ -102,15 +103,15 @@ void inspect_configuration(const InspectOptions& options) {
     const std::size_t batch = std::min(
         config.training.batch.value_or(config.training.batch_per_rank.value_or(1) * options.ranks), train.rows());
     const std::size_t rows = (batch + options.ranks - 1) / options.ranks;
-    const model::Vae model(config.model, train.sample_shape(), rows);
+    const model::Vae model(config.model, train.sample_shape(), rows, config.training.precision);
 
     fmt::print("{}: configuration\n  output  {}\n  train   {}:{}, {} x {} {}\n  batch   {} = up to {} a rank x {}\n",
                options.file, config.output, train.file, train.name, with_commas(train.rows()),
                describe(train.sample_shape()), storage::name_of(train.type), batch, rows, options.ranks);
     print_parameters(model);
-    fmt::print("\na training step takes {:.2f} million floating point operations a sample\n",
-               model.flops_per_sample() / 1e6);
-    print_memory(training::memory_of_a_node(config, model, options.ranks, rows, data_bytes));
+    fmt::print("\na training step takes {:.2f} million floating point operations a sample, in {}\n",
+               model.flops_per_sample() / 1e6, name_of(model.precision()));
+    print_memory(training::memory_of_a_node(config, model, options.ranks, rows, data_bytes), model);
 }
 
 } // namespace

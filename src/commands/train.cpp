@@ -1,31 +1,20 @@
 // `elbo train`: the configuration is read by rank 0 and handed to all, then every rank trains.
 #include "training/train.hpp"
-#include "comm/communicator.hpp"
 #include "commands/commands.hpp"
-#include "config/config.hpp"
+#include "commands/on_ranks.hpp"
 #include "training/schema.hpp"
 
 #include <fmt/format.h>
 
-#include <cstdio>
-
 namespace elbo::commands {
 namespace {
 
-config::Config read_configuration(const comm::Communicator& world, const TrainOptions& options) {
-    config::Config config;
-    world.on_first([&] {
-        config = config::parse(config::read_source(options.configuration), options.overrides, training::schema());
-    });
-    const std::string resolved = world.broadcast(config.resolved);
-    if (!world.first()) config = config::parse({options.configuration, resolved}, {}, training::schema());
-    return config;
-}
-
-/// An error that only this rank knows of ends all ranks: they would wait for this one.
-[[noreturn]] void end_all(const comm::Communicator& world, const std::string& message, Exit status) {
-    fmt::print(stderr, "elbo: rank {} on {}: {}\n", world.rank(), world.host(), message);
-    comm::abort_all(status);
+training::TraceSettings trace_settings(const TrainOptions& options) {
+    training::TraceSettings settings{options.trace, std::nullopt};
+    if (options.trace.empty() && !options.trace_steps.empty()) reject("--trace-steps needs --trace FILE");
+    if (!options.trace.empty() && options.rehearse) reject("--rehearse writes no trace; leave --trace out");
+    if (!options.trace_steps.empty()) settings.steps = training::parse_trace_steps(options.trace_steps);
+    return settings;
 }
 
 } // namespace
@@ -44,22 +33,11 @@ Exit train(const TrainOptions& options) {
         return Exit::done;
     }
 
-    comm::Session session;
-    const comm::Communicator& world = session.world();
-    try {
-        const config::Config config = read_configuration(world, options);
-        const training::Options how{options.fresh, options.verbosity};
+    const training::Options how{options.fresh, options.verbosity, trace_settings(options)};
+    return on_ranks([&](const comm::Communicator& world) {
+        const config::Config config = read_configuration(world, options.configuration, options.overrides);
         return options.rehearse ? training::rehearse(world, config, how) : training::train(world, config, how);
-    } catch (const comm::AgreedError& error) {
-        if (world.first()) fmt::print(stderr, "elbo: {}\n", error.what());
-        return error.status();
-    } catch (const Error& error) {
-        if (world.size() == 1) throw;
-        end_all(world, error.what(), error.status());
-    } catch (const std::exception& error) {
-        if (world.size() == 1) throw;
-        end_all(world, error.what(), Exit::failure);
-    }
+    });
 }
 
 } // namespace elbo::commands

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "config/schema.hpp"
+#include "numerics/bfloat16.hpp"
 
 #include <cstdint>
 #include <map>
@@ -31,8 +32,9 @@ public:
 };
 
 struct Data {
-    std::string train, validation; ///< FILE or FILE:/dataset; validation may be empty
-    std::string binarize;          ///< none, threshold, dynamic
+    std::string train, validation;  ///< FILE or FILE:/dataset; validation may be empty
+    std::vector<std::size_t> shape; ///< of a sample; empty: as the data has it
+    std::string binarize;           ///< none, threshold, dynamic
     std::optional<double>
         scale; ///< factor on the stored values; unset: integers by their type's range, floats as they are
 };
@@ -62,6 +64,7 @@ struct Training {
     std::optional<std::size_t> batch, batch_per_rank; ///< exactly one is set
     std::optional<std::size_t> patience;              ///< epochs without a better validation ELBO before stopping
     std::size_t threads = 1;
+    Precision precision = Precision::fp32;    ///< of products and stored activations, where the CPU has it
     std::optional<std::size_t> virtual_ranks; ///< unset: the checkpoint's, or the number of ranks at the first start
     bool exact = false;                       ///< refuse what would change the last bits
     std::optional<double> time_limit;         ///< seconds of one start

@@ -28,6 +28,10 @@ const auto table = std::to_array<CoreKey>({
     {{"data.validation", Type::path, "~", "samples on which the ELBO is measured after each epoch, as for data.train",
       Effect::trajectory},
      [](Config& c, const Checked& v) { c.data.validation = v.text(); }},
+    {{"data.shape", Type::integers, "~",
+      "of a sample: what elbo bench makes data of where data.train does not exist; training data must have it",
+      Effect::none, 1, most_rows},
+     [](Config& c, const Checked& v) { c.data.shape = v.counts(); }},
     {{"data.binarize",
       Type::text,
       "none",
@@ -140,6 +144,18 @@ const auto table = std::to_array<CoreKey>({
     {{"training.threads", Type::integer, "1", "threads a rank; the last bits of every sum depend on it",
       Effect::trajectory, 1, 1024},
      [](Config& c, const Checked& v) { c.training.threads = v.count(); }},
+    {{"training.precision",
+      Type::text,
+      "fp32",
+      "what matrix products read and activations are stored in; bf16: values, sums and the optimiser stay in fp32; a "
+      "CPU without bf16 products takes fp32, and says so",
+      Effect::trajectory,
+      -no_bound,
+      no_bound,
+      {"fp32", "bf16"}},
+     [](Config& c, const Checked& v) {
+         c.training.precision = v.text() == "bf16" ? Precision::bf16 : Precision::fp32;
+     }},
     {{"training.virtual_ranks", Type::integer, "~",
       "parts of a batch whose gradients are summed in a fixed order, whoever computes them: the same bits on any "
       "number of ranks up to it; unset: the number of ranks at the first start",
@@ -245,6 +261,15 @@ std::optional<double> Checked::optional_seconds() const {
 }
 
 std::string Checked::text() const { return is_unset(value) ? std::string() : std::get<std::string>(value); }
+
+std::vector<std::size_t> Checked::counts() const {
+    std::vector<std::size_t> counts;
+    for (const char c : text()) {
+        if (c == '[' || c == ' ') counts.push_back(0);
+        if (c >= '0' && c <= '9') counts.back() = 10 * counts.back() + static_cast<std::size_t>(c - '0');
+    }
+    return counts;
+}
 
 std::span<const CoreKey> core_keys() { return table; }
 

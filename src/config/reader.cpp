@@ -113,8 +113,9 @@ void Reader::read_key(const CoreKey& row, const Tree& root) {
     const auto value = unset ? Settings::Value() : check_value(key, *tree, path, mistakes_);
     if (!value) return;
     row.store(config_, {*value, {}, {}});
-    leaves_.emplace_back(path, yaml_value(*value));
-    if (std::holds_alternative<std::monostate>(*value)) return;
+    const bool list = key.type == Type::integers;
+    leaves_.emplace_back(path, list ? bare_value(*value) : yaml_value(*value));
+    if (list || std::holds_alternative<std::monostate>(*value)) return;
     scalars_[path] = bare_value(*value);
     if (row.short_form) scalars_[std::string(section_of(path))] = bare_value(*value);
 }
@@ -201,7 +202,7 @@ std::string Reader::placeholder(const std::string& key, const Place& place) {
         return {};
     }
     const CoreKey* row = core_key(key);
-    const bool single = row && row->key.type != Type::layers && key != "output";
+    const bool single = row && row->key.type != Type::layers && row->key.type != Type::integers && key != "output";
     if (std::ranges::find(leaves_, std::pair(key, std::string("~"))) != leaves_.end()) {
         mistakes_.add(place, "output", fmt::format("{{{}}} stands for a key that is not set", key));
     } else if (!single) { // a single value that is missing here has a mistake of its own

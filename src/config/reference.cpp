@@ -13,8 +13,6 @@
 namespace elbo::config {
 namespace {
 
-constexpr std::size_t columns = 80;
-
 constexpr std::string_view introduction[] = {
     "A configuration is a YAML file of the keys below; a dot stands for a map within a map. Any key can be overridden "
     "on the command line as key=value, the value being YAML: training.epochs=40, model.encoder=[{dense: 100}]. Of two "
@@ -120,22 +118,6 @@ std::vector<Group> all_groups(const Schema& schema) {
     return groups;
 }
 
-/// Text broken between words into lines of at most `columns`, each indented.
-std::string wrapped(std::string_view text, std::size_t indent) {
-    std::string lines, line(indent, ' ');
-    while (!text.empty()) {
-        const std::string_view word = text.substr(0, text.find(' '));
-        text.remove_prefix(std::min(text.size(), word.size() + 1));
-        if (line.size() > indent && line.size() + 1 + word.size() > columns) {
-            lines += line + "\n";
-            line.assign(indent, ' ');
-        }
-        if (line.size() > indent) line += ' ';
-        line += word;
-    }
-    return lines + line + "\n";
-}
-
 std::string cell(std::string_view text) {
     std::string escaped;
     for (char c : text) {
@@ -149,16 +131,16 @@ std::string cell(std::string_view text) {
 
 std::string reference_text(const Schema& schema) {
     std::string text;
-    for (std::string_view paragraph : introduction) text += wrapped(paragraph, 0) + "\n";
+    for (std::string_view paragraph : introduction) text += wrapped(paragraph, 0) + "\n\n";
     for (const Group& group : all_groups(schema)) {
         text += group.title + "\n";
         for (const Part& part : group.parts) {
             const std::size_t indent = part.name.empty() ? 2 : 4;
-            if (!part.name.empty()) text += wrapped(part.name + ": " + part.meaning, 2);
+            if (!part.name.empty()) text += wrapped(part.name + ": " + part.meaning, 2) + "\n";
             for (const Entry& entry : part.entries) {
                 const std::string required = entry.fallback == "required" ? "" : "default: ";
-                text += wrapped(entry.name + ": " + entry.expected + "; " + required + entry.fallback, indent);
-                text += wrapped(fmt::format("{} (a change is {})", entry.meaning, entry.change), indent + 4);
+                text += wrapped(entry.name + ": " + entry.expected + "; " + required + entry.fallback, indent) + "\n";
+                text += wrapped(fmt::format("{} (a change is {})", entry.meaning, entry.change), indent + 4) + "\n";
             }
         }
         text += "\n";

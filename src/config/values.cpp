@@ -14,7 +14,8 @@ namespace elbo::config {
 namespace {
 
 std::string bound_text(const Key& key, double bound) {
-    return key.type == Type::integer ? fmt::format("{}", static_cast<std::int64_t>(bound)) : shortest(bound);
+    const bool whole = key.type == Type::integer || key.type == Type::integers;
+    return whole ? fmt::format("{}", static_cast<std::int64_t>(bound)) : shortest(bound);
 }
 
 /// "" or " from 0 to 1".
@@ -97,11 +98,26 @@ std::optional<Settings::Value> read(const Key& key, const Tree& tree) {
         if (auto number = read_bounded(key, tree)) return number;
         if (key.words.empty() || !is_allowed_word(key, tree.text)) return std::nullopt;
         return tree.text;
+    case Type::integers:
     case Type::layers:
     case Type::choice:
         break;
     }
     throw std::logic_error(fmt::format("key '{}' is not a single value", key.name));
+}
+
+/// "[28, 28]" of a list of at most eight.
+std::optional<Settings::Value> read_integers(const Key& key, const Tree& tree) {
+    constexpr std::size_t most_items = 8;
+    if (tree.items.empty() || tree.items.size() > most_items) return std::nullopt;
+    std::string text;
+    for (const Tree& item : tree.items) {
+        if (item.form != Tree::Form::scalar || item.quoted) return std::nullopt;
+        const auto integer = read_integer(item.text);
+        if (!integer || !within_bounds(key, static_cast<double>(*integer))) return std::nullopt;
+        text += fmt::format("{}{}", text.empty() ? "" : ", ", *integer);
+    }
+    return "[" + text + "]";
 }
 
 } // namespace
@@ -122,6 +138,8 @@ std::string expectation(const Key& key) {
         return "a duration such as 3h50m or 90s";
     case Type::path:
         return "a path";
+    case Type::integers:
+        return fmt::format("a list of integers{} such as [28, 28]", bounds(key));
     case Type::layers:
         return "a list of layers";
     case Type::choice:
@@ -133,7 +151,10 @@ std::string expectation(const Key& key) {
 std::optional<Settings::Value> check_value(const Key& key, const Tree& tree, const std::string& path,
                                            Mistakes& mistakes) {
     if (tree.form == Tree::Form::empty && key.fallback == "~") return Settings::Value();
-    if (tree.form == Tree::Form::scalar) {
+    if (key.type == Type::integers) {
+        if (tree.form == Tree::Form::list)
+            if (auto value = read_integers(key, tree)) return value;
+    } else if (tree.form == Tree::Form::scalar) {
         if (auto value = read(key, tree)) return value;
     }
     const bool word = tree.form == Tree::Form::scalar && !key.words.empty();

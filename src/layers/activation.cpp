@@ -79,14 +79,16 @@ constexpr bool keeps_slope = requires(V x) {
     F::value(x, x);
 };
 
-template <class F>
-void forward(std::span<const float> bias, Matrix<float> out, Matrix<float> slope) {
+/// T: float or BFloat16, what is stored; formulas are in float. Bias: float* or std::nullptr_t for none.
+template <class F, class T, class Bias>
+void forward(Bias bias, Matrix<T> out, Matrix<T> slope) {
     for (std::size_t i = 0; i < out.rows(); ++i) {
-        float* row = out.row(i).data();
-        float* slope_row = nullptr;
+        T* row = out.row(i).data();
+        T* slope_row = nullptr;
         if constexpr (keeps_slope<F>) slope_row = slope.row(i).data();
-        simd::for_each_vector(bias.size(), [&](auto at) HWY_ATTR {
-            const V x = at.load(row) + at.load(bias.data());
+        simd::for_each_vector(out.columns(), [&](auto at) HWY_ATTR {
+            V x = at.load(row);
+            if constexpr (!std::is_null_pointer_v<Bias>) x = x + at.load(bias);
             if constexpr (keeps_slope<F>) {
                 V f_slope;
                 at.store(F::value(x, f_slope), row);
@@ -99,8 +101,8 @@ void forward(std::span<const float> bias, Matrix<float> out, Matrix<float> slope
 }
 
 /// diff f'(...) for one vector, stored where it changes.
-template <class F, class At>
-HWY_INLINE V chain_at(At at, const float* kept, float* diff) {
+template <class F, class T, class At>
+HWY_INLINE V chain_at(At at, const T* kept, T* diff) {
     const V d = at.load(diff);
     if constexpr (std::is_same_v<F, Identity>) {
         return d;
@@ -117,8 +119,8 @@ HWY_INLINE V chain_at(At at, const float* kept, float* diff) {
 }
 
 /// Rows go through in groups, so that the bias's sums are read and written once a group.
-template <class F>
-void backward(Matrix<const float> kept, Matrix<float> diff, std::span<float> diff_bias) {
+template <class F, class T>
+void backward(Matrix<const T> kept, Matrix<T> diff, std::span<float> diff_bias) {
     constexpr std::size_t group = 4;
     std::size_t i = 0;
     simd::for_each_vector(diff_bias.size(), [&](auto at) HWY_ATTR { at.store(all(0), diff_bias.data()); });
@@ -162,12 +164,27 @@ void with(Activation activation, const Call& call) {
     }
 }
 
-void activate(Activation activation, std::span<const float> bias, Matrix<float> out, Matrix<float> slope) {
-    with(activation, [&](auto f) { forward<decltype(f)>(bias, out, slope); });
+template <class T>
+void activate_in(Activation activation, std::span<const float> bias, Matrix<T> out, Matrix<T> slope) {
+    with(activation, [&](auto f) {
+        if (bias.empty())
+            forward<decltype(f)>(nullptr, out, slope);
+        else
+            forward<decltype(f)>(bias.data(), out, slope);
+    });
 }
 
-void backpropagate(Activation activation, Matrix<const float> kept, Matrix<float> diff, std::span<float> diff_bias) {
-    with(activation, [&](auto f) { backward<decltype(f)>(kept, diff, diff_bias); });
+void activate(Activation activation, std::span<const float> bias, AnyMatrix out, AnyMatrix slope) {
+    out.visit([&]<class T>(Matrix<T> typed) {
+        activate_in(activation, bias, typed, slope.columns() == 0 ? Matrix<T>() : slope.as<T>());
+    });
+}
+
+void backpropagate(Activation activation, ConstAnyMatrix kept, AnyMatrix diff, std::span<float> diff_bias) {
+    diff.visit([&]<class T>(Matrix<T> typed) {
+        if (activation == Activation::identity) return backward<Identity, T>({}, typed, diff_bias);
+        with(activation, [&](auto f) { backward<decltype(f), T>(kept.as<T>(), typed, diff_bias); });
+    });
 }
 
 } // namespace elbo::layers::HWY_NAMESPACE
@@ -230,12 +247,11 @@ const ActivationKind& activation_kind(Activation activation) {
     throw std::logic_error("an activation without a row in the table");
 }
 
-void activate(Activation activation, std::span<const float> bias, Matrix<float> out, Matrix<float> slope) {
+void activate(Activation activation, std::span<const float> bias, AnyMatrix out, AnyMatrix slope) {
     HWY_DYNAMIC_DISPATCH(activate)(activation, bias, out, slope);
 }
 
-void backpropagate_activation(Activation activation, Matrix<const float> kept, Matrix<float> diff,
-                              std::span<float> diff_bias) {
+void backpropagate_activation(Activation activation, ConstAnyMatrix kept, AnyMatrix diff, std::span<float> diff_bias) {
     HWY_DYNAMIC_DISPATCH(backpropagate)(activation, kept, diff, diff_bias);
 }
 

@@ -4,7 +4,7 @@
 
 #include "config/schema.hpp"
 #include "layers/parameters.hpp"
-#include "numerics/view.hpp"
+#include "numerics/any_matrix.hpp"
 
 #include <span>
 #include <string_view>
@@ -27,13 +27,12 @@ std::span<const ActivationKind> activation_kinds();
 const ActivationKind& activation_kind(std::string_view name);
 const ActivationKind& activation_kind(Activation activation);
 
-/// out(i, j) = f(out(i, j) + bias[j]). slope gets f' at the same place where the activation keeps it, and is left alone
-/// otherwise.
-void activate(Activation activation, std::span<const float> bias, Matrix<float> out, Matrix<float> slope);
+/// out(i, j) = f(out(i, j) + bias[j]), or without a bias (empty) f(out(i, j)). slope gets f' at the same place where
+/// the activation keeps it, and is left alone otherwise; it is of out's precision.
+void activate(Activation activation, std::span<const float> bias, AnyMatrix out, AnyMatrix slope);
 
-/// diff(i, j) *= f'(...) and diff_bias[j] = sum over i of the result, rows added in order. kept: slope where the
-/// activation keeps it, else activate()'s out.
-void backpropagate_activation(Activation activation, Matrix<const float> kept, Matrix<float> diff,
-                              std::span<float> diff_bias);
+/// diff(i, j) *= f'(...) and diff_bias[j] = sum over i of the result before it is rounded, rows added in order. kept:
+/// slope where the activation keeps it, else activate()'s out, of diff's precision; not looked at for the identity.
+void backpropagate_activation(Activation activation, ConstAnyMatrix kept, AnyMatrix diff, std::span<float> diff_bias);
 
 } // namespace elbo::layers

@@ -6,10 +6,13 @@ namespace elbo::layers {
 
 Dense::Dense(Activation activation, std::span<const Part> parts, const Building& building)
     : activation_(activation),
+      precision_(building.precision),
+      // Else the activation's pass does; but a sum that is kept in bf16 is rounded once, with the bias in it.
+      product_adds_bias_(activation == Activation::identity || precision_ == Precision::bf16),
       inputs_(elements(building.input)),
       workspace_(building.workspace),
       keeps_slope_(activation_kind(activation).keeps_slope),
-      product_(Transpose::b, /*with_bias=*/activation == Activation::identity),
+      product_(Transpose::b, product_adds_bias_),
       diff_weight_(Transpose::a),
       diff_in_(Transpose::none) {
     ParameterTable& table = building.parameters;
@@ -28,33 +31,34 @@ Dense::Dense(Activation activation, std::span<const Part> parts, const Building&
         first = false;
     }
     output_ = {units};
-    if (keeps_slope_) slope_ = workspace_.plan(building.max_rows * units);
+    if (keeps_slope_) slope_ = workspace_.plan(building.max_rows * units, precision_);
 }
 
 double Dense::flops_per_sample() const { return 2.0 * static_cast<double>(inputs_) * static_cast<double>(units()); }
 
-Matrix<const float> Dense::weight(std::span<const float> values) const {
-    return {values.data() + weight_, units(), inputs_};
+ConstAnyMatrix Dense::weight(const Values& values) const {
+    if (precision_ == Precision::bf16) return {values.rounded.subspan(weight_).data(), units(), inputs_};
+    return {values.exact.data() + weight_, units(), inputs_};
 }
 
-Matrix<float> Dense::slope(std::size_t rows) const {
+AnyMatrix Dense::slope(std::size_t rows) const {
     if (!keeps_slope_) return {};
-    return {workspace_.at(slope_), rows, units()};
+    return workspace_.matrix(slope_, precision_, rows, units());
 }
 
-void Dense::forward(std::span<const float> values, Matrix<const float> in, Matrix<float> out) {
-    const std::span<const float> bias = values.subspan(bias_, units());
-    if (activation_ == Activation::identity) {
+void Dense::forward(const Values& values, ConstAnyMatrix in, AnyMatrix out) {
+    const std::span<const float> bias = values.exact.subspan(bias_, units());
+    if (product_adds_bias_)
         product_(in, weight(values), out, bias);
-    } else {
+    else
         product_(in, weight(values), out);
-        activate(activation_, bias, out, slope(out.rows()));
-    }
+    if (activation_ != Activation::identity)
+        activate(activation_, product_adds_bias_ ? std::span<const float>() : bias, out, slope(out.rows()));
 }
 
-void Dense::backward(std::span<const float> values, Matrix<const float> in, Matrix<const float> out,
-                     Matrix<float> diff_out, Matrix<float> diff_in, std::span<float> gradients) {
-    const Matrix<const float> kept = keeps_slope_ ? Matrix<const float>(slope(out.rows())) : out;
+void Dense::backward(const Values& values, ConstAnyMatrix in, ConstAnyMatrix out, AnyMatrix diff_out, AnyMatrix diff_in,
+                     std::span<float> gradients) {
+    const ConstAnyMatrix kept = keeps_slope_ ? ConstAnyMatrix(slope(out.rows())) : out;
     backpropagate_activation(activation_, kept, diff_out, gradients.subspan(bias_, units()));
     diff_weight_(diff_out, in, {gradients.data() + weight_, units(), inputs_});
     if (diff_in.columns() != 0) diff_in_(diff_out, weight(values), diff_in);

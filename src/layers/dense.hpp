@@ -24,16 +24,18 @@ public:
 
     const Shape& output() const override { return output_; }
     double flops_per_sample() const override;
-    void forward(std::span<const float> values, Matrix<const float> in, Matrix<float> out) override;
-    void backward(std::span<const float> values, Matrix<const float> in, Matrix<const float> out,
-                  Matrix<float> diff_out, Matrix<float> diff_in, std::span<float> gradients) override;
+    void forward(const Values& values, ConstAnyMatrix in, AnyMatrix out) override;
+    void backward(const Values& values, ConstAnyMatrix in, ConstAnyMatrix out, AnyMatrix diff_out, AnyMatrix diff_in,
+                  std::span<float> gradients) override;
 
 private:
     std::size_t units() const { return output_.front(); }
-    Matrix<const float> weight(std::span<const float> values) const;
-    Matrix<float> slope(std::size_t rows) const;
+    ConstAnyMatrix weight(const Values& values) const;
+    AnyMatrix slope(std::size_t rows) const;
 
     Activation activation_;
+    Precision precision_;
+    bool product_adds_bias_;
     std::size_t inputs_;
     Shape output_;
     std::size_t weight_ = 0, bias_ = 0; ///< offsets in the flat arrays

@@ -4,8 +4,9 @@
 #include "config/config.hpp"
 #include "layers/not_finite.hpp"
 #include "layers/parameters.hpp"
+#include "layers/values.hpp"
+#include "numerics/any_matrix.hpp"
 #include "numerics/memory.hpp"
-#include "numerics/view.hpp"
 
 #include <functional>
 #include <memory>
@@ -21,6 +22,7 @@ struct Building {
     std::size_t max_rows;
     std::string path; ///< of its parameters: "encoder/dense1"
     Shape input;
+    Precision precision = Precision::fp32; ///< of activations, their gradients and the operands of products
 };
 
 class Layer {
@@ -29,13 +31,14 @@ public:
     virtual const Shape& output() const = 0;     ///< of one sample
     virtual double flops_per_sample() const = 0; ///< of a forward pass; multiply and add count two
 
-    /// out = f(in). values: the model's flat array.
-    virtual void forward(std::span<const float> values, Matrix<const float> in, Matrix<float> out) = 0;
+    /// out = f(in). in: of the building's precision. out: as well, or a layer without activation may give floats.
+    virtual void forward(const Values& values, ConstAnyMatrix in, AnyMatrix out) = 0;
 
-    /// After forward() with the same in and out. diff_out: gradient of the objective by out; used up as scratch.
+    /// After forward() with the same in and out. diff_out: gradient of the objective by out, of the building's
+    /// precision; used up as scratch. diff_in may be of either.
     /// Overwrites this layer's part of gradients; writes diff_in unless it is empty (0 columns: the first layer's).
-    virtual void backward(std::span<const float> values, Matrix<const float> in, Matrix<const float> out,
-                          Matrix<float> diff_out, Matrix<float> diff_in, std::span<float> gradients) = 0;
+    virtual void backward(const Values& values, ConstAnyMatrix in, ConstAnyMatrix out, AnyMatrix diff_out,
+                          AnyMatrix diff_in, std::span<float> gradients) = 0;
 };
 
 /// A row of the table of layers: its schema, and what builds it.
@@ -61,14 +64,13 @@ public:
     double first_layer_flops() const; ///< of its forward pass: its input gradient is not always wanted
 
     /// Returns the last layer's output (the input itself where there are no layers), valid until the next pass.
-    Matrix<const float> forward(std::span<const float> values, Matrix<const float> in);
+    ConstAnyMatrix forward(const Values& values, ConstAnyMatrix in);
     /// Where the gradient by the output is to be written before backward(): [rows of the last forward(), output].
-    Matrix<float> diff_output();
+    AnyMatrix diff_output();
     /// diff_in: [rows, input] or empty where the input's gradient is not wanted. final_from is called after each layer.
-    void backward(std::span<const float> values, Matrix<float> diff_in, std::span<float> gradients,
-                  const FinalFrom& final_from);
+    void backward(const Values& values, AnyMatrix diff_in, std::span<float> gradients, const FinalFrom& final_from);
     /// What the last forward() returned.
-    Matrix<const float> last_output() const;
+    ConstAnyMatrix last_output() const;
     /// After forward(): the first layer, in the order of the pass, whose output is not finite.
     std::optional<NotFinite> first_not_finite() const;
 
@@ -79,14 +81,15 @@ private:
         std::size_t width, output; ///< elements of its output; their place in the workspace
         std::size_t first;         ///< offset from which on its parameters stand
     };
-    Matrix<float> out(std::size_t index) const;
-    Matrix<float> diff(std::size_t index) const;
+    AnyMatrix out(std::size_t index) const;
+    AnyMatrix diff(std::size_t index) const;
 
     Workspace& workspace_;
+    Precision precision_;
     Shape input_;
     std::vector<Place> layers_;
     std::size_t diff_[2] = {};
-    Matrix<const float> in_; ///< of the last forward pass
+    ConstAnyMatrix in_; ///< of the last forward pass
 };
 
 } // namespace elbo::layers

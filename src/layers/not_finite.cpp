@@ -5,13 +5,16 @@
 
 namespace elbo::layers {
 
-std::optional<NotFinite> find_not_finite(const std::string& place, Matrix<const float> matrix) {
-    for (std::size_t i = 0; i < matrix.rows(); ++i) {
-        for (const float value : matrix.row(i)) {
-            if (!std::isfinite(value)) return NotFinite{place, i, value};
+std::optional<NotFinite> find_not_finite(const std::string& place, ConstAnyMatrix any) {
+    return any.visit([&](auto matrix) -> std::optional<NotFinite> {
+        for (std::size_t i = 0; i < matrix.rows(); ++i) {
+            for (const auto element : matrix.row(i)) {
+                const float value = to_float(element);
+                if (!std::isfinite(value)) return NotFinite{place, i, value};
+            }
         }
-    }
-    return std::nullopt;
+        return std::nullopt;
+    });
 }
 
 std::string describe_value(const NotFinite& found) {

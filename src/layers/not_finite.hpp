@@ -1,7 +1,7 @@
 // Where a pass first met a number that is not finite: what an error needs to say, looked for only once one is known.
 #pragma once
 
-#include "numerics/view.hpp"
+#include "numerics/any_matrix.hpp"
 
 #include <optional>
 #include <string>
@@ -16,7 +16,7 @@ struct NotFinite {
 };
 
 /// The first one, row by row.
-std::optional<NotFinite> find_not_finite(const std::string& place, Matrix<const float> matrix);
+std::optional<NotFinite> find_not_finite(const std::string& place, ConstAnyMatrix matrix);
 
 /// "inf", "-inf" or "nan", whose sign means nothing.
 std::string describe_value(const NotFinite& found);

@@ -25,21 +25,23 @@ const LayerKind& layer_kind(std::string_view name) {
 } // namespace
 
 Stack::Stack(const std::vector<config::Settings>& layers, const Building& building)
-    : workspace_(building.workspace), input_(building.input) {
+    : workspace_(building.workspace), precision_(building.precision), input_(building.input) {
     std::map<std::string, int, std::less<>> count;
     std::size_t widest = layers.empty() ? elements(input_) : 0;
     for (const config::Settings& settings : layers) {
         const std::string path = building.path + "/" + settings.kind + std::to_string(++count[settings.kind]);
         const std::size_t first = building.parameters.size();
-        auto layer = layer_kind(settings.kind)
-                         .make(settings, {building.parameters, workspace_, building.max_rows, path, output()});
+        auto layer =
+            layer_kind(settings.kind)
+                .make(settings, {building.parameters, workspace_, building.max_rows, path, output(), precision_});
         const std::size_t width = elements(layer->output());
         widest = std::max(widest, width);
-        layers_.push_back({path, std::move(layer), width, workspace_.plan(building.max_rows * width), first});
+        layers_.push_back(
+            {path, std::move(layer), width, workspace_.plan(building.max_rows * width, precision_), first});
     }
     // Gradients between layers alternate between two pieces: a layer reads one and writes the other.
     for (std::size_t i = 0; i < std::min<std::size_t>(2, std::max<std::size_t>(1, layers.size())); ++i) {
-        diff_[i] = workspace_.plan(building.max_rows * widest);
+        diff_[i] = workspace_.plan(building.max_rows * widest, precision_);
     }
 }
 
@@ -53,17 +55,17 @@ double Stack::flops_per_sample() const {
 
 double Stack::first_layer_flops() const { return layers_.empty() ? 0 : layers_.front().layer->flops_per_sample(); }
 
-Matrix<float> Stack::out(std::size_t index) const {
-    return {workspace_.at(layers_[index].output), in_.rows(), layers_[index].width};
+AnyMatrix Stack::out(std::size_t index) const {
+    return workspace_.matrix(layers_[index].output, precision_, in_.rows(), layers_[index].width);
 }
 
-Matrix<float> Stack::diff(std::size_t index) const {
-    return {workspace_.at(diff_[index % 2]), in_.rows(), layers_[index].width};
+AnyMatrix Stack::diff(std::size_t index) const {
+    return workspace_.matrix(diff_[index % 2], precision_, in_.rows(), layers_[index].width);
 }
 
-Matrix<const float> Stack::forward(std::span<const float> values, Matrix<const float> in) {
+ConstAnyMatrix Stack::forward(const Values& values, ConstAnyMatrix in) {
     in_ = in;
-    Matrix<const float> current = in;
+    ConstAnyMatrix current = in;
     for (std::size_t i = 0; i < layers_.size(); ++i) {
         layers_[i].layer->forward(values, current, out(i));
         current = out(i);
@@ -71,26 +73,24 @@ Matrix<const float> Stack::forward(std::span<const float> values, Matrix<const f
     return current;
 }
 
-Matrix<float> Stack::diff_output() {
-    if (layers_.empty()) return {workspace_.at(diff_[0]), in_.rows(), in_.columns()};
+AnyMatrix Stack::diff_output() {
+    if (layers_.empty()) return workspace_.matrix(diff_[0], precision_, in_.rows(), in_.columns());
     return diff(layers_.size() - 1);
 }
 
-void Stack::backward(std::span<const float> values, Matrix<float> diff_in, std::span<float> gradients,
-                     const FinalFrom& final_from) {
+void Stack::backward(const Values& values, AnyMatrix diff_in, std::span<float> gradients, const FinalFrom& final_from) {
     if (layers_.empty()) {
-        for (std::size_t i = 0; i < diff_in.rows(); ++i)
-            std::ranges::copy(diff_output().row(i), diff_in.row(i).begin());
+        if (diff_in.columns() != 0) copy(diff_output(), diff_in);
         return;
     }
     for (std::size_t i = layers_.size(); i-- > 0;) {
-        const Matrix<const float> in = i == 0 ? in_ : Matrix<const float>(out(i - 1));
+        const ConstAnyMatrix in = i == 0 ? in_ : ConstAnyMatrix(out(i - 1));
         layers_[i].layer->backward(values, in, out(i), diff(i), i == 0 ? diff_in : diff(i - 1), gradients);
         final_from(layers_[i].first);
     }
 }
 
-Matrix<const float> Stack::last_output() const {
+ConstAnyMatrix Stack::last_output() const {
     if (layers_.empty()) return in_;
     return out(layers_.size() - 1);
 }

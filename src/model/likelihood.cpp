@@ -21,8 +21,9 @@ using simd::V;
 /// With logits l: log p = sum of x l - log(1 + e^l); the gradient of -log p is sigmoid(l) - x. One exponential e^-|l|
 /// serves both, and one logarithm a block of columns: log(1 + e^l) is max(l, 0) + log(1 + e^-|l|), and the factors
 /// 1 + e^-|l| of a block, each at most 2, are multiplied up before the logarithm is taken.
-void bernoulli(Matrix<const float> logits, Matrix<const float> x, float scale, std::span<double> reconstruction,
-               Matrix<float> diff) {
+template <class T>
+void bernoulli_in(Matrix<const float> logits, Matrix<const float> x, float scale, std::span<double> reconstruction,
+                  Matrix<T> diff) {
     constexpr std::size_t factors = 64; // their product is at most 2^64
     const bool wanted = diff.columns() != 0;
     const std::size_t block = factors * simd::lanes();
@@ -31,7 +32,7 @@ void bernoulli(Matrix<const float> logits, Matrix<const float> x, float scale, s
         for (std::size_t begin = 0; begin < x.columns(); begin += block) {
             const float* logit_row = logits.row(i).data() + begin;
             const float* x_row = x.row(i).data() + begin;
-            float* diff_row = wanted ? diff.row(i).data() + begin : nullptr;
+            T* diff_row = wanted ? diff.row(i).data() + begin : nullptr;
             V terms = all(0), product = all(1);
             simd::for_each_vector(std::min(block, x.columns() - begin), [&](auto at) HWY_ATTR {
                 const V l = at.load(logit_row), v = at.load(x_row);
@@ -51,6 +52,11 @@ void bernoulli(Matrix<const float> logits, Matrix<const float> x, float scale, s
     }
 }
 
+void bernoulli(Matrix<const float> logits, Matrix<const float> x, float scale, std::span<double> reconstruction,
+               AnyMatrix diff) {
+    diff.visit([&](auto typed) { bernoulli_in(logits, x, scale, reconstruction, typed); });
+}
+
 void bernoulli_mean(Matrix<float> logits) {
     for (std::size_t i = 0; i < logits.rows(); ++i) {
         float* row = logits.row(i).data();
@@ -59,19 +65,25 @@ void bernoulli_mean(Matrix<float> logits) {
 }
 
 /// squares[i] = sum of (mean - x)^2; diff = factor (mean - x), where wanted.
-void squared_errors(Matrix<const float> mean, Matrix<const float> x, float factor, std::span<double> squares,
-                    Matrix<float> diff) {
+template <class T>
+void squared_errors_in(Matrix<const float> mean, Matrix<const float> x, float factor, std::span<double> squares,
+                       Matrix<T> diff) {
     const bool wanted = diff.columns() != 0;
     for (std::size_t i = 0; i < x.rows(); ++i) {
         const float* mean_row = mean.row(i).data();
         const float* x_row = x.row(i).data();
-        float* diff_row = diff.data() + i * diff.stride();
+        T* diff_row = diff.data() + i * diff.stride();
         squares[i] = simd::sum(x.columns(), [&](auto at) HWY_ATTR {
             const V error = at.load(mean_row) - at.load(x_row);
             if (wanted) at.store(error * all(factor), diff_row);
             return V(error * error);
         });
     }
+}
+
+void squared_errors(Matrix<const float> mean, Matrix<const float> x, float factor, std::span<double> squares,
+                    AnyMatrix diff) {
+    diff.visit([&](auto typed) { squared_errors_in(mean, x, factor, squares, typed); });
 }
 
 } // namespace elbo::model::HWY_NAMESPACE
@@ -96,7 +108,7 @@ public:
     std::size_t outputs_per_element() const override { return 1; }
 
     void evaluate(std::span<const float>, Matrix<const float> outputs, Matrix<const float> x, float scale,
-                  std::span<double> reconstruction, Matrix<float> diff_outputs, std::span<float>) override {
+                  std::span<double> reconstruction, AnyMatrix diff_outputs, std::span<float>) override {
         HWY_DYNAMIC_DISPATCH(bernoulli)(outputs, x, scale, reconstruction, diff_outputs);
     }
 
@@ -127,7 +139,7 @@ public:
     std::size_t outputs_per_element() const override { return 1; }
 
     void evaluate(std::span<const float> values, Matrix<const float> outputs, Matrix<const float> x, float scale,
-                  std::span<double> reconstruction, Matrix<float> diff_outputs, std::span<float> gradients) override {
+                  std::span<double> reconstruction, AnyMatrix diff_outputs, std::span<float> gradients) override {
         const double log_variance = learned_ ? bounded_log_variance(values[offset_]) : fixed_log_variance_;
         const double precision = std::exp(-log_variance);
         HWY_DYNAMIC_DISPATCH(squared_errors)

@@ -3,7 +3,7 @@
 
 #include "config/config.hpp"
 #include "layers/parameters.hpp"
-#include "numerics/view.hpp"
+#include "numerics/any_matrix.hpp"
 
 #include <memory>
 #include <span>
@@ -20,9 +20,10 @@ public:
 
     /// reconstruction[i] = log p(x_i | outputs_i) in nats, summed over x's elements. Where diff_outputs has columns, it
     /// gets scale * d(-sum_i reconstruction[i]) / d outputs, and gradients (the model's flat array) the same for the
-    /// likelihood's own parameters. outputs, x: [rows, dimensions]; diff_outputs may be outputs' own memory.
+    /// likelihood's own parameters. outputs, x: [rows, dimensions]; diff_outputs, of either precision, may be outputs'
+    /// own memory.
     virtual void evaluate(std::span<const float> values, Matrix<const float> outputs, Matrix<const float> x,
-                          float scale, std::span<double> reconstruction, Matrix<float> diff_outputs,
+                          float scale, std::span<double> reconstruction, AnyMatrix diff_outputs,
                           std::span<float> gradients) = 0;
 
     /// E[x | outputs], in place.

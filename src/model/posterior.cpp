@@ -32,13 +32,14 @@ HWY_INLINE LogVariance bounded(V raw) {
     return {hn::IfThenElse(outside, bent, raw), hn::IfThenElse(outside, all(1) / beyond, all(1))};
 }
 
-void sample(Matrix<const float> heads, Matrix<const float> noise, Matrix<float> z, std::span<double> kl) {
+template <class T>
+void sample_in(Matrix<const float> heads, Matrix<const float> noise, Matrix<T> z, std::span<double> kl) {
     const std::size_t latent = z.columns();
     for (std::size_t i = 0; i < z.rows(); ++i) {
         const float* mean = heads.row(i).data();
         const float* raw = mean + latent;
         const float* noise_row = noise.row(i).data();
-        float* z_row = z.row(i).data();
+        T* z_row = z.row(i).data();
         kl[i] = 0.5 * simd::sum(latent, [&](auto at) HWY_ATTR {
                     const V m = at.load(mean);
                     const V log_variance = bounded(at.load(raw)).value;
@@ -50,16 +51,21 @@ void sample(Matrix<const float> heads, Matrix<const float> noise, Matrix<float> 
     }
 }
 
-void backpropagate(Matrix<const float> heads, Matrix<const float> noise, Matrix<const float> diff_z, float kl_scale,
-                   Matrix<float> diff_heads) {
+void sample(Matrix<const float> heads, Matrix<const float> noise, AnyMatrix z, std::span<double> kl) {
+    z.visit([&](auto typed) { sample_in(heads, noise, typed, kl); });
+}
+
+template <class T>
+void backpropagate_in(Matrix<const float> heads, Matrix<const float> noise, Matrix<const float> diff_z, float kl_scale,
+                      Matrix<T> diff_heads) {
     const std::size_t latent = diff_z.columns();
     for (std::size_t i = 0; i < diff_z.rows(); ++i) {
         const float* mean = heads.row(i).data();
         const float* raw = mean + latent;
         const float* noise_row = noise.row(i).data();
         const float* diff_row = diff_z.row(i).data();
-        float* diff_mean = diff_heads.row(i).data();
-        float* diff_raw = diff_mean + latent;
+        T* diff_mean = diff_heads.row(i).data();
+        T* diff_raw = diff_mean + latent;
         simd::for_each_vector(latent, [&](auto at) HWY_ATTR {
             const V m = at.load(mean);
             const LogVariance log_variance = bounded(at.load(raw));
@@ -71,6 +77,11 @@ void backpropagate(Matrix<const float> heads, Matrix<const float> noise, Matrix<
             at.store(by_log_variance * log_variance.slope, diff_raw);
         });
     }
+}
+
+void backpropagate(Matrix<const float> heads, Matrix<const float> noise, Matrix<const float> diff_z, float kl_scale,
+                   AnyMatrix diff_heads) {
+    diff_heads.visit([&](auto typed) { backpropagate_in(heads, noise, diff_z, kl_scale, typed); });
 }
 
 } // namespace elbo::model::HWY_NAMESPACE
@@ -92,12 +103,12 @@ float bounded_log_variance(float raw) {
     return std::copysign(10 + std::log(size - 9), raw);
 }
 
-void sample_posterior(Matrix<const float> heads, Matrix<const float> noise, Matrix<float> z, std::span<double> kl) {
+void sample_posterior(Matrix<const float> heads, Matrix<const float> noise, AnyMatrix z, std::span<double> kl) {
     HWY_DYNAMIC_DISPATCH(sample)(heads, noise, z, kl);
 }
 
 void backpropagate_posterior(Matrix<const float> heads, Matrix<const float> noise, Matrix<const float> diff_z,
-                             float kl_scale, Matrix<float> diff_heads) {
+                             float kl_scale, AnyMatrix diff_heads) {
     HWY_DYNAMIC_DISPATCH(backpropagate)(heads, noise, diff_z, kl_scale, diff_heads);
 }
 

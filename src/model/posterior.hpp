@@ -2,7 +2,7 @@
 // B).
 #pragma once
 
-#include "numerics/view.hpp"
+#include "numerics/any_matrix.hpp"
 
 #include <span>
 
@@ -13,12 +13,12 @@ namespace elbo::model {
 float bounded_log_variance(float raw);
 
 /// Reparameterised sample and KL. heads: [rows, 2 * latent], the means, then the raw log variances; noise, z: [rows,
-/// latent]; kl: [rows], KL(q || N(0, I)) in nats.
-void sample_posterior(Matrix<const float> heads, Matrix<const float> noise, Matrix<float> z, std::span<double> kl);
+/// latent]; kl: [rows], KL(q || N(0, I)) in nats. z may be of either precision.
+void sample_posterior(Matrix<const float> heads, Matrix<const float> noise, AnyMatrix z, std::span<double> kl);
 
 /// Gradient by heads of an objective: through z (diff_z: [rows, latent]) plus kl_scale * d(sum of kl) / d heads.
-/// diff_heads may be heads' own memory.
+/// diff_heads, of either precision, may be heads' own memory.
 void backpropagate_posterior(Matrix<const float> heads, Matrix<const float> noise, Matrix<const float> diff_z,
-                             float kl_scale, Matrix<float> diff_heads);
+                             float kl_scale, AnyMatrix diff_heads);
 
 } // namespace elbo::model

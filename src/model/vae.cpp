@@ -76,6 +76,7 @@ Dense make_output(std::size_t outputs, const Building& building) {
 
 struct Vae::Parts {
     std::size_t latent, dimensions, max_rows;
+    Precision precision;
     ParameterTable parameters;
     Workspace workspace;
     Stack encoder;
@@ -87,12 +88,14 @@ struct Vae::Parts {
     std::unique_ptr<Likelihood> likelihood;
     std::size_t output_bias; ///< offset in the flat arrays
     std::size_t heads_at, noise_at, z_at, diff_z_at, outputs_at;
-    std::vector<double> reconstruction, kl; ///< a value a row
+    std::size_t x_at = 0, diff_heads_at = 0, diff_outputs_at = 0; ///< what in fp32 stands where it came from
+    std::vector<double> reconstruction, kl;                       ///< a value a row
 
-    Parts(const config::Model& settings, const Shape& sample_shape, std::size_t rows)
+    Parts(const config::Model& settings, const Shape& sample_shape, std::size_t rows, Precision stored)
         : latent(settings.latent),
           dimensions(checked_elements(sample_shape)),
           max_rows(rows),
+          precision(stored),
           encoder(settings.encoder, building("encoder", sample_shape)),
           heads_first(parameters.size()),
           heads(make_heads(latent, building("encoder", encoder.output()))),
@@ -102,18 +105,38 @@ struct Vae::Parts {
           output_bias(parameters.all().back().offset),
           heads_at(workspace.plan(rows * 2 * latent)),
           noise_at(workspace.plan(rows * latent)),
-          z_at(workspace.plan(rows * latent)),
+          z_at(workspace.plan(rows * latent, precision)),
           diff_z_at(workspace.plan(rows * latent)),
           outputs_at(workspace.plan(rows * dimensions)),
           reconstruction(rows),
           kl(rows) {
         likelihood = make_likelihood(settings.likelihood, parameters);
+        if (precision == Precision::fp32) return;
+        x_at = workspace.plan(rows * dimensions, precision);
+        diff_heads_at = workspace.plan(rows * 2 * latent, precision);
+        diff_outputs_at = workspace.plan(rows * dimensions, precision);
     }
 
-    Building building(const char* path, const Shape& input) { return {parameters, workspace, max_rows, path, input}; }
+    Building building(const char* path, const Shape& input) {
+        return {parameters, workspace, max_rows, path, input, precision};
+    }
 
     Matrix<float> piece(std::size_t offset, std::size_t rows, std::size_t columns) {
         return {workspace.at(offset), rows, columns};
+    }
+
+    /// A matrix as products read it: itself, or its rounded copy at a place of the workspace.
+    ConstAnyMatrix rounded(Matrix<const float> matrix, std::size_t offset) {
+        if (precision == Precision::fp32) return matrix;
+        const AnyMatrix rounded_copy = workspace.matrix(offset, precision, matrix.rows(), matrix.columns());
+        copy(matrix, rounded_copy);
+        return rounded_copy;
+    }
+
+    /// Where the gradient by a matrix goes: into its own place, or to one of its own that is rounded.
+    AnyMatrix gradient_of(Matrix<float> matrix, std::size_t offset) {
+        if (precision == Precision::fp32) return matrix;
+        return workspace.matrix(offset, precision, matrix.rows(), matrix.columns());
     }
 
     void require(Matrix<const float> x, std::size_t rows) const {
@@ -125,12 +148,13 @@ struct Vae::Parts {
     }
 };
 
-Vae::Vae(const config::Model& settings, const Shape& sample_shape, std::size_t max_rows)
-    : parts_(std::make_unique<Parts>(settings, sample_shape, max_rows)) {}
+Vae::Vae(const config::Model& settings, const Shape& sample_shape, std::size_t max_rows, Precision precision)
+    : parts_(std::make_unique<Parts>(settings, sample_shape, max_rows, precision)) {}
 
 Vae::~Vae() = default;
 
 const ParameterTable& Vae::parameters() const { return parts_->parameters; }
+Precision Vae::precision() const { return parts_->precision; }
 std::size_t Vae::latent() const { return parts_->latent; }
 std::size_t Vae::dimensions() const { return parts_->dimensions; }
 
@@ -162,25 +186,25 @@ namespace {
 
 /// What a forward pass leaves behind for the backward pass.
 struct Forward {
-    Matrix<const float> hidden; ///< the encoder's output
-    Matrix<float> heads, noise, z;
-    Matrix<const float> decoded; ///< the decoder's last hidden layer
+    ConstAnyMatrix hidden; ///< the encoder's output
+    Matrix<float> heads, noise;
+    ConstAnyMatrix decoded; ///< the decoder's last hidden layer
     Matrix<float> outputs;
 };
 
 template <class Parts>
-Forward forward(Parts& p, std::span<const float> values, const Batch& batch, const Stream& noise) {
+Forward forward(Parts& p, const layers::Values& values, const Batch& batch, const Stream& noise) {
     const std::size_t rows = batch.samples.size();
     p.require(batch.x, rows);
     Forward f;
-    f.hidden = p.encoder.forward(values, batch.x.first_rows(rows));
+    f.hidden = p.encoder.forward(values, p.rounded(batch.x.first_rows(rows), p.x_at));
     f.heads = p.piece(p.heads_at, rows, 2 * p.latent);
     p.heads.forward(values, f.hidden, f.heads);
     f.noise = p.piece(p.noise_at, rows, p.latent);
     fill_normal_rows(noise, batch.samples, 0, f.noise);
-    f.z = p.piece(p.z_at, rows, p.latent);
-    sample_posterior(f.heads, f.noise, f.z, p.kl);
-    f.decoded = p.decoder.forward(values, f.z);
+    const AnyMatrix z = p.workspace.matrix(p.z_at, p.precision, rows, p.latent);
+    sample_posterior(f.heads, f.noise, z, p.kl);
+    f.decoded = p.decoder.forward(values, z);
     f.outputs = p.piece(p.outputs_at, rows, p.dimensions);
     p.output.forward(values, f.decoded, f.outputs);
     return f;
@@ -193,7 +217,7 @@ Bound bound(const Parts& p, std::size_t rows) {
 
 } // namespace
 
-Bound Vae::gradient(std::span<const float> values, const Batch& batch, const Stream& noise, double beta, double scale,
+Bound Vae::gradient(const layers::Values& values, const Batch& batch, const Stream& noise, double beta, double scale,
                     std::span<float> gradients, const layers::FinalFrom& final_from, const ForwardDone& forward_done) {
     Parts& p = *parts_;
     const std::size_t rows = batch.samples.size();
@@ -206,9 +230,10 @@ Bound Vae::gradient(std::span<const float> values, const Batch& batch, const Str
     const Forward f = forward(p, values, batch, noise);
     const Matrix<const float> x = batch.x.first_rows(rows);
 
-    // From here on, gradients take the place of what they are the gradients of.
-    const Matrix<float> diff_outputs = f.outputs;
-    p.likelihood->evaluate(values, f.outputs, x, static_cast<float>(scale), p.reconstruction, diff_outputs, gradients);
+    // From here on, gradients take the place of what they are the gradients of, unless they are rounded.
+    const AnyMatrix diff_outputs = p.gradient_of(f.outputs, p.diff_outputs_at);
+    p.likelihood->evaluate(values.exact, f.outputs, x, static_cast<float>(scale), p.reconstruction, diff_outputs,
+                           gradients);
     const Bound result = bound(p, rows);
     if (forward_done) forward_done(result);
     p.output.backward(values, f.decoded, f.outputs, diff_outputs, p.decoder.diff_output(), gradients);
@@ -216,21 +241,21 @@ Bound Vae::gradient(std::span<const float> values, const Batch& batch, const Str
     const Matrix<float> diff_z = p.piece(p.diff_z_at, rows, p.latent);
     p.decoder.backward(values, diff_z, gradients, final_from);
 
-    const Matrix<float> diff_heads = f.heads;
+    const AnyMatrix diff_heads = p.gradient_of(f.heads, p.diff_heads_at);
     backpropagate_posterior(f.heads, f.noise, diff_z, static_cast<float>(scale * beta), diff_heads);
-    const Matrix<float> diff_hidden = p.encoder.empty() ? Matrix<float>() : p.encoder.diff_output();
+    const AnyMatrix diff_hidden = p.encoder.empty() ? AnyMatrix() : p.encoder.diff_output();
     p.heads.backward(values, f.hidden, f.heads, diff_heads, diff_hidden, gradients);
     final_from(p.heads_first);
     p.encoder.backward(values, {}, gradients, final_from);
     return result;
 }
 
-Bound Vae::evaluate(std::span<const float> values, const Batch& batch, const Stream& noise) {
+Bound Vae::evaluate(const layers::Values& values, const Batch& batch, const Stream& noise) {
     Parts& p = *parts_;
     const std::size_t rows = batch.samples.size();
     if (rows == 0) return {};
     const Forward f = forward(p, values, batch, noise);
-    p.likelihood->evaluate(values, f.outputs, batch.x.first_rows(rows), 1, p.reconstruction, {}, {});
+    p.likelihood->evaluate(values.exact, f.outputs, batch.x.first_rows(rows), 1, p.reconstruction, {}, {});
     return bound(p, rows);
 }
 
@@ -246,7 +271,7 @@ std::optional<NotFinite> find_not_finite(const std::string& place, std::span<con
 
 /// Outputs may have given way to their gradient, so they are computed once more.
 template <class Parts>
-std::optional<NotFinite> find_in_outputs(Parts& p, std::span<const float> values, std::size_t rows) {
+std::optional<NotFinite> find_in_outputs(Parts& p, const layers::Values& values, std::size_t rows) {
     std::vector<float> room(rows * p.dimensions);
     const Matrix<float> outputs(room.data(), rows, p.dimensions);
     p.output.forward(values, p.decoder.last_output(), outputs);
@@ -255,11 +280,11 @@ std::optional<NotFinite> find_in_outputs(Parts& p, std::span<const float> values
 
 } // namespace
 
-std::string Vae::first_not_finite(std::span<const float> values, const Batch& batch) const {
+std::string Vae::first_not_finite(const layers::Values& values, const Batch& batch) const {
     Parts& p = *parts_;
-    const auto find = [](const char* place, Matrix<const float> m) { return layers::find_not_finite(place, m); };
+    const auto find = [](const char* place, ConstAnyMatrix m) { return layers::find_not_finite(place, m); };
     for (const layers::Parameter& parameter : p.parameters.all()) {
-        const auto found = find("", {values.data() + parameter.offset, 1, parameter.size});
+        const auto found = find("", {values.exact.data() + parameter.offset, 1, parameter.size});
         if (found) return fmt::format("the parameter {} holds {}", parameter.path, describe_value(*found));
     }
     const std::size_t rows = batch.samples.size();
@@ -291,24 +316,25 @@ std::string Vae::first_not_finite_gradient(std::span<const float> gradients,
     return {};
 }
 
-void Vae::reconstruct(std::span<const float> values, Matrix<const float> x, Matrix<float> out) {
+void Vae::reconstruct(const layers::Values& values, Matrix<const float> x, Matrix<float> out) {
     Parts& p = *parts_;
     for (std::size_t begin = 0; begin < x.rows(); begin += p.max_rows) {
         const std::size_t rows = std::min(p.max_rows, x.rows() - begin);
         const Matrix<const float> some_x = x.some_rows(begin, rows);
         p.require(some_x, rows);
         const Matrix<float> heads = p.piece(p.heads_at, rows, 2 * p.latent);
-        p.heads.forward(values, p.encoder.forward(values, some_x), heads);
+        p.heads.forward(values, p.encoder.forward(values, p.rounded(some_x, p.x_at)), heads);
         decode(values, heads.some_columns(0, p.latent), out.some_rows(begin, rows));
     }
 }
 
-void Vae::decode(std::span<const float> values, Matrix<const float> z, Matrix<float> out) {
+void Vae::decode(const layers::Values& values, Matrix<const float> z, Matrix<float> out) {
     Parts& p = *parts_;
     for (std::size_t begin = 0; begin < z.rows(); begin += p.max_rows) {
         const std::size_t rows = std::min(p.max_rows, z.rows() - begin);
         const Matrix<float> some_out = out.some_rows(begin, rows);
-        p.output.forward(values, p.decoder.forward(values, z.some_rows(begin, rows)), some_out);
+        const ConstAnyMatrix some_z = p.rounded(z.some_rows(begin, rows), p.z_at);
+        p.output.forward(values, p.decoder.forward(values, some_z), some_out);
         p.likelihood->mean(some_out);
     }
 }

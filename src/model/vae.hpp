@@ -38,11 +38,14 @@ using ForwardDone = std::function<void(const Bound& bound)>;
 class Vae {
 public:
     /// sample_shape: one sample of the dataset. Plans the workspace for up to max_rows rows; throws InputError where
-    /// layers' shapes do not fit, naming the configuration's line.
-    Vae(const config::Model& settings, const Shape& sample_shape, std::size_t max_rows);
+    /// layers' shapes do not fit, naming the configuration's line. precision: of products' operands and of activations;
+    /// in bf16, passes are to be given the values' rounded copy too.
+    Vae(const config::Model& settings, const Shape& sample_shape, std::size_t max_rows,
+        Precision precision = Precision::fp32);
     ~Vae();
 
     const layers::ParameterTable& parameters() const;
+    Precision precision() const;
     std::size_t latent() const;
     std::size_t dimensions() const; ///< of a sample
     std::size_t workspace_bytes() const;
@@ -62,7 +65,7 @@ public:
     /// * kl)) / d values. No rows: gradients become zero. forward_done, where there is one, is called with the bound
     /// before the backward pass begins, and final_from as it goes on.
     Bound gradient(
-        std::span<const float> values, const Batch& batch, const Stream& noise, double beta, double scale,
+        const layers::Values& values, const Batch& batch, const Stream& noise, double beta, double scale,
         std::span<float> gradients, const layers::FinalFrom& final_from = [](std::size_t) {},
         const ForwardDone& forward_done = {});
 
@@ -70,7 +73,7 @@ public:
     /// first place that is infinite or NaN, as "encoder/dense2 gives inf for sample 1234". In this order: a parameter,
     /// a row of x, the encoder's layers, mean, log variance, KL divergence, the decoder's layers and output, the
     /// log-likelihood. Empty where all are finite.
-    std::string first_not_finite(std::span<const float> values, const Batch& batch) const;
+    std::string first_not_finite(const layers::Values& values, const Batch& batch) const;
 
     /// For a gradient that overflowed: path of the first parameter whose gradient is not finite, in the backward pass's
     /// order (decoder/output before encoder/dense1). Elements for which leave_out is true do not count. Empty: none.
@@ -78,11 +81,11 @@ public:
                                           const std::function<bool(std::size_t element)>& leave_out = {}) const;
 
     /// The bound alone, of any number of rows up to max_rows.
-    Bound evaluate(std::span<const float> values, const Batch& batch, const Stream& noise);
+    Bound evaluate(const layers::Values& values, const Batch& batch, const Stream& noise);
 
     /// E[x | z = posterior mean of x_i] and E[x | z], [rows, dimensions].
-    void reconstruct(std::span<const float> values, Matrix<const float> x, Matrix<float> out);
-    void decode(std::span<const float> values, Matrix<const float> z, Matrix<float> out);
+    void reconstruct(const layers::Values& values, Matrix<const float> x, Matrix<float> out);
+    void decode(const layers::Values& values, Matrix<const float> z, Matrix<float> out);
 
 private:
     struct Parts;

@@ -43,6 +43,7 @@ void take_over_threads() {
 /// What a primitive is made for.
 struct Layout {
     std::size_t m, n, k, a_stride, b_stride, c_stride;
+    Precision operands, result;
     int threads;
     bool operator==(const Layout&) const = default;
 };
@@ -57,22 +58,23 @@ struct Prepared {
     int argument_count;
 };
 
-Memory::desc plain(std::size_t rows, std::size_t columns, std::size_t row_stride, std::size_t column_stride) {
+Memory::desc plain(std::size_t rows, std::size_t columns, std::size_t row_stride, std::size_t column_stride,
+                   Precision precision = Precision::fp32) {
     const auto extent = [](std::size_t n) { return static_cast<Memory::dim>(n); };
     return {{extent(rows), extent(columns)},
-            Memory::data_type::f32,
+            precision == Precision::bf16 ? Memory::data_type::bf16 : Memory::data_type::f32,
             Memory::dims{extent(row_stride), extent(column_stride)}};
 }
 
 /// A matrix [rows, columns] of a product that stands as it is or transposed.
-Memory::desc operand(std::size_t rows, std::size_t columns, std::size_t stride, bool transposed) {
-    return transposed ? plain(rows, columns, 1, stride) : plain(rows, columns, stride, 1);
+Memory::desc operand(std::size_t rows, std::size_t columns, std::size_t stride, Precision precision, bool transposed) {
+    return transposed ? plain(rows, columns, 1, stride, precision) : plain(rows, columns, stride, 1, precision);
 }
 
 dnnl::matmul::primitive_desc describe_primitive(const Layout& layout, Transpose transpose, bool with_bias) {
-    const Memory::desc a = operand(layout.m, layout.k, layout.a_stride, transpose == Transpose::a);
-    const Memory::desc b = operand(layout.k, layout.n, layout.b_stride, transpose == Transpose::b);
-    const Memory::desc c = operand(layout.m, layout.n, layout.c_stride, false);
+    const Memory::desc a = operand(layout.m, layout.k, layout.a_stride, layout.operands, transpose == Transpose::a);
+    const Memory::desc b = operand(layout.k, layout.n, layout.b_stride, layout.operands, transpose == Transpose::b);
+    const Memory::desc c = operand(layout.m, layout.n, layout.c_stride, layout.result, false);
     const Memory::desc bias = plain(1, layout.n, layout.n, 1);
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
@@ -85,24 +87,19 @@ dnnl::matmul::primitive_desc describe_primitive(const Layout& layout, Transpose 
 #endif
 }
 
-std::string describe_operands(Matrix<const float> a, Matrix<const float> b, Matrix<const float> c,
-                              Transpose transpose) {
-    const auto operand_text = [](const char* name, Matrix<const float> matrix, bool transposed) {
-        return fmt::format("{} {} x {} (stride {}){}", name, matrix.rows(), matrix.columns(), matrix.stride(),
-                           transposed ? " transposed" : "");
+std::string describe_operands(ConstAnyMatrix a, ConstAnyMatrix b, ConstAnyMatrix c, Transpose transpose) {
+    const auto operand_text = [](const char* name, ConstAnyMatrix matrix, bool transposed) {
+        return fmt::format("{} {} x {} (stride {}, {}){}", name, matrix.rows(), matrix.columns(), matrix.stride(),
+                           name_of(matrix.precision()), transposed ? " transposed" : "");
     };
     return fmt::format("{}, {}, {}", operand_text("a", a, transpose == Transpose::a),
                        operand_text("b", b, transpose == Transpose::b), operand_text("c", c, false));
 }
 
 /// c = bias in every row, or 0: what a product over nothing is.
-void fill_rows(Matrix<float> c, std::span<const float> bias) {
-    for (std::size_t i = 0; i < c.rows(); ++i) {
-        if (bias.empty())
-            std::fill_n(c.row(i).data(), c.columns(), 0.0f);
-        else
-            std::copy(bias.begin(), bias.end(), c.row(i).begin());
-    }
+void fill_rows(AnyMatrix c, std::span<const float> bias) {
+    const std::vector<float> zeros(bias.empty() ? c.columns() : 0);
+    copy(Matrix<const float>(bias.empty() ? zeros.data() : bias.data(), c.rows(), c.columns(), 0), c);
 }
 
 } // namespace
@@ -116,22 +113,31 @@ struct Product::Cache {
     dnnl::stream stream{engine};
     std::vector<std::unique_ptr<Prepared>> primitives; ///< few: a full and a last batch, training and validation
 
-    Layout layout_of(Matrix<const float> a, Matrix<const float> b, Matrix<const float> c) const;
+    Layout layout_of(ConstAnyMatrix a, ConstAnyMatrix b, ConstAnyMatrix c) const;
     Prepared& find(const Layout& layout);
     std::unique_ptr<Prepared> make(const Layout& layout) const;
 };
 
 /// Throws where the operands do not fit.
-Layout Product::Cache::layout_of(Matrix<const float> a, Matrix<const float> b, Matrix<const float> c) const {
-    const auto extents = [](Matrix<const float> m, bool transposed) {
+Layout Product::Cache::layout_of(ConstAnyMatrix a, ConstAnyMatrix b, ConstAnyMatrix c) const {
+    const auto extents = [](ConstAnyMatrix m, bool transposed) {
         return transposed ? std::pair(m.columns(), m.rows()) : std::pair(m.rows(), m.columns());
     };
     const auto [m, k] = extents(a, transpose == Transpose::a);
     const auto [b_k, n] = extents(b, transpose == Transpose::b);
-    const auto overlapping = [](Matrix<const float> matrix) { return matrix.stride() < matrix.columns(); };
-    if (k != b_k || c.rows() != m || c.columns() != n || overlapping(a) || overlapping(b) || overlapping(c))
+    const auto overlapping = [](ConstAnyMatrix matrix) { return matrix.stride() < matrix.columns(); };
+    if (k != b_k || c.rows() != m || c.columns() != n || overlapping(a) || overlapping(b) || overlapping(c) ||
+        a.precision() != b.precision())
         fail("these do not fit into a product c = a b: {}", describe_operands(a, b, c, transpose));
-    return {m, n, k, a.stride(), b.stride(), c.stride(), wanted_threads.load(std::memory_order_relaxed)};
+    return {m,
+            n,
+            k,
+            a.stride(),
+            b.stride(),
+            c.stride(),
+            a.precision(),
+            c.precision(),
+            wanted_threads.load(std::memory_order_relaxed)};
 }
 
 Prepared& Product::Cache::find(const Layout& layout) {
@@ -175,7 +181,7 @@ Product::Product(Product&&) noexcept = default;
 Product& Product::operator=(Product&&) noexcept = default;
 Product::~Product() = default;
 
-void Product::prepare(Matrix<const float> a, Matrix<const float> b, Matrix<float> c) {
+void Product::prepare(ConstAnyMatrix a, ConstAnyMatrix b, AnyMatrix c) {
     take_over_threads();
     const Layout layout = cache_->layout_of(a, b, c);
     if (layout.m == 0 || layout.n == 0 || layout.k == 0) return;
@@ -186,7 +192,7 @@ void Product::prepare(Matrix<const float> a, Matrix<const float> b, Matrix<float
     }
 }
 
-void Product::operator()(Matrix<const float> a, Matrix<const float> b, Matrix<float> c, std::span<const float> bias) {
+void Product::operator()(ConstAnyMatrix a, ConstAnyMatrix b, AnyMatrix c, std::span<const float> bias) {
     take_over_threads();
     const Layout layout = cache_->layout_of(a, b, c);
     if (bias.size() != (cache_->with_bias ? layout.n : 0))
@@ -197,8 +203,8 @@ void Product::operator()(Matrix<const float> a, Matrix<const float> b, Matrix<fl
     try {
         Prepared& prepared = cache_->find(layout);
         // oneDNN takes what it only reads as void* too.
-        prepared.a.set_data_handle(const_cast<float*>(a.data()));
-        prepared.b.set_data_handle(const_cast<float*>(b.data()));
+        prepared.a.set_data_handle(const_cast<void*>(a.data()));
+        prepared.b.set_data_handle(const_cast<void*>(b.data()));
         prepared.c.set_data_handle(c.data());
         if (cache_->with_bias) prepared.bias.set_data_handle(const_cast<float*>(bias.data()));
         // The C call: dnnl::primitive::execute() would build a map and a vector each time.
@@ -240,6 +246,24 @@ std::string matmul_instruction_set() {
 #endif
     default:
         return "oneDNN's choice for this CPU";
+    }
+}
+
+bool matmul_supports(Precision precision) {
+    if (precision == Precision::fp32) return true;
+    // Instruction sets of x86 are sets of bits, of which a larger one has all.
+    constexpr auto bf16 = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
+    [[maybe_unused]] const auto here = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+#if defined(__x86_64__)
+    if ((here & bf16) != bf16) return false;
+#endif
+    constexpr std::size_t extent = 64;
+    const Layout layout{extent, extent, extent, extent, extent, extent, precision, Precision::fp32, 1};
+    try {
+        const std::string implementation = describe_primitive(layout, Transpose::b, false).impl_info_str();
+        return implementation.find("ref") == std::string::npos;
+    } catch (const dnnl::error&) {
+        return false;
     }
 }
 

@@ -51,12 +51,20 @@ std::size_t Workspace::plan(std::size_t count) {
     return offset;
 }
 
+std::size_t Workspace::plan(std::size_t count, Precision precision) {
+    return plan(precision == Precision::bf16 ? count / 2 + count % 2 : count);
+}
+
 void Workspace::allocate() { memory_ = AlignedFloats(planned_); }
 
 float* Workspace::at(std::size_t offset) {
     if (offset > memory_.span().size())
         fail("offset {} lies outside of a workspace of {} floats", offset, memory_.span().size());
     return memory_.span().data() + offset;
+}
+
+AnyMatrix Workspace::matrix(std::size_t offset, Precision precision, std::size_t rows, std::size_t columns) {
+    return {at(offset), precision, rows, columns, columns};
 }
 
 } // namespace elbo

@@ -1,6 +1,8 @@
 // Memory planned before it is taken: one workspace, cut into pieces whose sizes are known from the configuration.
 #pragma once
 
+#include "numerics/any_matrix.hpp"
+
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -33,10 +35,13 @@ class Workspace {
 public:
     /// Offset of `count` floats, aligned. Only before allocate().
     std::size_t plan(std::size_t count);
+    /// The same for elements of either precision.
+    std::size_t plan(std::size_t count, Precision precision);
     std::size_t planned_bytes() const { return planned_ * sizeof(float); }
     void allocate();
     /// The piece at an offset that plan() gave.
     float* at(std::size_t offset);
+    AnyMatrix matrix(std::size_t offset, Precision precision, std::size_t rows, std::size_t columns);
 
 private:
     std::size_t planned_ = 0;

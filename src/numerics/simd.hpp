@@ -41,14 +41,17 @@
 //     #endif
 //
 // Vectors have + - * /; everything else is Highway's (simd::hn::MulAdd, IfThenElse, Max, Sqrt ...). Products and sums
-// are fused where MulAdd says so and nowhere else. A range may alias another exactly, never in part. Nothing included
-// before foreach_target.h may include Highway. Not #pragma once: the file is read again for each target.
+// are fused where MulAdd says so and nowhere else. BFloat16s are widened by load() and rounded by store(). A range may
+// alias another exactly, never in part. Nothing included before foreach_target.h may include Highway. Not #pragma once:
+// the file is read again for each target.
 #if defined(ELBO_NUMERICS_SIMD_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef ELBO_NUMERICS_SIMD_HPP
 #undef ELBO_NUMERICS_SIMD_HPP
 #else
 #define ELBO_NUMERICS_SIMD_HPP
 #endif
+
+#include "numerics/bfloat16.hpp"
 
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
@@ -70,6 +73,31 @@ HWY_INLINE V all(float x) { return hn::Set(D(), x); }
 /// Floats in a vector.
 HWY_INLINE std::size_t lanes() { return hn::Lanes(D()); }
 
+// ---- bfloat16 in memory ----
+
+using D16 = hn::Rebind<std::uint16_t, D>; ///< as many 16-bit numbers as a vector has floats
+using V16 = hn::Vec<D16>;
+
+HWY_INLINE const std::uint16_t* bits_of(const BFloat16* x) { return reinterpret_cast<const std::uint16_t*>(x); }
+HWY_INLINE std::uint16_t* bits_of(BFloat16* x) { return reinterpret_cast<std::uint16_t*>(x); }
+
+/// Exact.
+HWY_INLINE V widen(V16 bits) {
+    const hn::RebindToUnsigned<D> integers;
+    return hn::BitCast(D(), hn::ShiftLeft<16>(hn::PromoteTo(integers, bits)));
+}
+
+/// to_bfloat16() in each lane. By integers: the instruction that newer CPUs have flushes subnormal numbers.
+HWY_INLINE V16 round_to_bfloat16(V v) {
+    const hn::RebindToUnsigned<D> integers;
+    const auto bits = hn::BitCast(integers, v);
+    const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(integers, 1));
+    const auto rounded = bits + odd + hn::Set(integers, 0x7FFF);
+    const auto quiet = hn::Or(bits, hn::Set(integers, 0x00400000));
+    const auto chosen = hn::IfThenElse(hn::RebindMask(integers, hn::IsNaN(v)), quiet, rounded);
+    return hn::TruncateTo(D16(), hn::ShiftRight<16>(chosen));
+}
+
 // ---- Ranges ----
 
 /// A vector's place in a range, all of its lanes within. Pointers are to the range's first element.
@@ -77,6 +105,8 @@ struct Whole {
     std::size_t begin;
     V load(const float* from) const { return hn::LoadU(D(), from + begin); }
     void store(V v, float* to) const { hn::StoreU(v, D(), to + begin); }
+    V load(const BFloat16* from) const { return widen(hn::LoadU(D16(), bits_of(from + begin))); }
+    void store(V v, BFloat16* to) const { hn::StoreU(round_to_bfloat16(v), D16(), bits_of(to + begin)); }
     /// v with 0 in the lanes outside of the range.
     V within(V v) const { return v; }
 };
@@ -100,6 +130,27 @@ struct Part {
         HWY_ALIGN float buffer[HWY_MAX_BYTES / sizeof(float)];
         hn::Store(v, D(), buffer);
         for (std::size_t i = 0; i < count; ++i) to[begin + i] = buffer[i];
+    }
+#endif
+
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+    V load(const BFloat16* from) const {
+        return widen(hn::MaskedLoad(hn::FirstN(D16(), count), D16(), bits_of(from + begin)));
+    }
+    void store(V v, BFloat16* to) const {
+        hn::BlendedStore(round_to_bfloat16(v), hn::FirstN(D16(), count), D16(), bits_of(to + begin));
+    }
+#else
+    // AVX2 has no masked instructions for 16 bits.
+    V load(const BFloat16* from) const {
+        HWY_ALIGN std::uint16_t buffer[HWY_MAX_BYTES / sizeof(float)] = {};
+        for (std::size_t i = 0; i < count; ++i) buffer[i] = from[begin + i].bits;
+        return widen(hn::Load(D16(), buffer));
+    }
+    void store(V v, BFloat16* to) const {
+        HWY_ALIGN std::uint16_t buffer[HWY_MAX_BYTES / sizeof(float)];
+        hn::Store(round_to_bfloat16(v), D16(), buffer);
+        for (std::size_t i = 0; i < count; ++i) to[begin + i].bits = buffer[i];
     }
 #endif
 };

@@ -49,7 +49,9 @@ private:
 };
 
 /// Where the buffer's new element is not finite, the value is not either: looking at values finds both.
-bool sgd(const SgdStep& step, std::size_t count, float* values, const float* gradients, float* buffer) {
+/// rounded: null, or where the new values go in bf16 as well.
+bool sgd(const SgdStep& step, std::size_t count, float* values, const float* gradients, float* buffer,
+         BFloat16* rounded) {
     const V scale = all(step.gradient_scale), decay = all(step.weight_decay), momentum = all(step.momentum);
     const V rate = all(step.rate);
     Finite finite;
@@ -65,6 +67,7 @@ bool sgd(const SgdStep& step, std::size_t count, float* values, const float* gra
         const V value = hn::NegMulAdd(rate, direction, p);
         finite.add(at, value);
         at.store(value, values);
+        if (rounded != nullptr) at.store(value, rounded);
     });
     return finite.holds();
 }
@@ -95,8 +98,8 @@ HWY_INLINE V ratio(V a, V b) { return a / b; }
 #endif
 
 /// Where the new mean is not finite, the value is not either; where the variance is infinite, that depends on root().
-bool adam(const AdamStep& step, std::size_t count, float* values, const float* gradients, float* mean,
-          float* variance) {
+bool adam(const AdamStep& step, std::size_t count, float* values, const float* gradients, float* mean, float* variance,
+          BFloat16* rounded) {
     const V rate = all(step.rate), scale = all(step.gradient_scale), keep = all(step.keep);
     const V beta1 = all(step.beta1), rest1 = all(step.rest1), beta2 = all(step.beta2), rest2 = all(step.rest2);
     const V variance_scale = all(step.variance_scale), epsilon = all(step.epsilon);
@@ -112,6 +115,7 @@ bool adam(const AdamStep& step, std::size_t count, float* values, const float* g
         finite.add(at, value);
         if (infinity_has_a_root) finite.add(at, v);
         at.store(value, values);
+        if (rounded != nullptr) at.store(value, rounded);
     });
     return finite.holds();
 }
@@ -143,10 +147,15 @@ public:
 protected:
     /// state(index) at the flat arrays' element `begin`.
     float* state_at(std::size_t index, std::size_t begin) { return states_[index].span().data() + (begin - first_); }
-    void require_own(std::size_t begin, std::size_t end, std::size_t values, std::size_t gradients) const {
-        if (begin < first_ || end < begin || end > first_ + count_ || end > values || end > gradients) {
+    void require_own(std::size_t begin, std::size_t end, std::size_t values, std::size_t gradients,
+                     std::size_t rounded) const {
+        if (begin < first_ || end < begin || end > first_ + count_ || end > values || end > gradients ||
+            (rounded != 0 && end > rounded)) {
             throw std::logic_error("an update outside of the optimiser's slice");
         }
+    }
+    static BFloat16* at(std::size_t begin, std::span<BFloat16> rounded) {
+        return rounded.empty() ? nullptr : rounded.data() + begin;
     }
 
 private:
@@ -167,11 +176,11 @@ public:
           nesterov_(settings.flag("nesterov")) {}
 
     bool update(std::size_t begin, std::size_t end, std::span<float> values, std::span<const float> gradients,
-                const Update& update) override {
-        require_own(begin, end, values.size(), gradients.size());
+                const Update& update, std::span<BFloat16> rounded) override {
+        require_own(begin, end, values.size(), gradients.size(), rounded.size());
         const SgdStep step{static_cast<float>(update.rate), update.gradient_scale, momentum_, weight_decay_, nesterov_};
         return HWY_DYNAMIC_DISPATCH(sgd)(step, end - begin, values.data() + begin, gradients.data() + begin,
-                                         state_at(0, begin));
+                                         state_at(0, begin), at(begin, rounded));
     }
 
 private:
@@ -189,8 +198,8 @@ public:
           weight_decay_(weight_decay) {}
 
     bool update(std::size_t begin, std::size_t end, std::span<float> values, std::span<const float> gradients,
-                const Update& update) override {
-        require_own(begin, end, values.size(), gradients.size());
+                const Update& update, std::span<BFloat16> rounded) override {
+        require_own(begin, end, values.size(), gradients.size(), rounded.size());
         const auto t = static_cast<double>(update.step);
         const AdamStep step{.rate = static_cast<float>(update.rate / (1 - std::pow(beta1_, t))),
                             .gradient_scale = update.gradient_scale,
@@ -202,7 +211,7 @@ public:
                             .epsilon = static_cast<float>(epsilon_),
                             .keep = static_cast<float>(1 - update.rate * weight_decay_)};
         return HWY_DYNAMIC_DISPATCH(adam)(step, end - begin, values.data() + begin, gradients.data() + begin,
-                                          state_at(0, begin), state_at(1, begin));
+                                          state_at(0, begin), state_at(1, begin), at(begin, rounded));
     }
 
 private:

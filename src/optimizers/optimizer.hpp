@@ -2,6 +2,7 @@
 #pragma once
 
 #include "config/config.hpp"
+#include "numerics/bfloat16.hpp"
 #include "numerics/memory.hpp"
 
 #include <memory>
@@ -28,9 +29,10 @@ public:
     virtual std::span<float> state(std::size_t index) = 0;
 
     /// Updates values[begin, end) from gradients[begin, end), indices of the flat arrays within the owner's slice.
-    /// Returns false where a new value, or a new element of the state, is infinite or NaN.
+    /// rounded, where it is not empty: the flat array of the values' bf16 copy, which gets the new values too. Returns
+    /// false where a new value, or a new element of the state, is infinite or NaN.
     virtual bool update(std::size_t begin, std::size_t end, std::span<float> values, std::span<const float> gradients,
-                        const Update& update) = 0;
+                        const Update& update, std::span<BFloat16> rounded = {}) = 0;
 };
 
 struct OptimizerKind {

@@ -13,8 +13,16 @@ using Json = nlohmann::ordered_json;
 /// Invalid UTF-8 in a user's path or message is replaced: a log line must not end a training.
 std::string line_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
+/// json["a"]["b"] of "a.b".
+Json& place(Json& json, std::string_view name) {
+    const std::size_t dot = name.find('.');
+    Json& item = json[std::string(name.substr(0, dot))];
+    return dot == std::string_view::npos ? item : place(item, name.substr(dot + 1));
+}
+
 void add(Json& json, const Fields& fields) {
-    for (const auto& field : fields) std::visit([&](const auto& value) { json[field.first] = value; }, field.second);
+    for (const auto& field : fields)
+        std::visit([&](const auto& value) { place(json, field.first) = value; }, field.second);
 }
 
 } // namespace
@@ -51,6 +59,12 @@ std::string status_text(std::string_view state, std::optional<Exit> exit, const 
     json["time"] = utc_now();
     add(json, fields);
     return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string object_text(const Fields& fields) {
+    Json json = Json::object();
+    add(json, fields);
+    return line_of(json) + "\n";
 }
 
 std::string utc_now() {

@@ -28,6 +28,7 @@ struct Metrics {
 std::string metrics_line(const Metrics& metrics);
 
 using Value = std::variant<std::int64_t, double, std::string, bool>;
+/// In order; a dot in a name stands for an object within the object.
 using Fields = std::vector<std::pair<std::string, Value>>;
 
 /// One line of events.jsonl: {"time": now in UTC, "event": ..., fields}.
@@ -35,6 +36,9 @@ std::string event_line(std::string_view event, const Fields& fields);
 
 /// status.json: what has become of a run. exit is null while it is running.
 std::string status_text(std::string_view state, std::optional<Exit> exit, const Fields& fields);
+
+/// The fields as a JSON object on a line.
+std::string object_text(const Fields& fields);
 
 /// Now in UTC, "2026-11-20T09:41:07Z".
 std::string utc_now();

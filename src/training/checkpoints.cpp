@@ -37,6 +37,7 @@ void Checkpoints::save(bool best) {
     const std::chrono::duration<double> pause = last_time_ - start;
     if (saver_) saver_->write({trainer_.state().step, best, pause.count(), 0, 0, {}});
     trainer_.enter(comm::Phase::agreeing);
+    trainer_.clock().enter(comm::Phase::reporting);
 }
 
 void Checkpoints::tell(const std::optional<Save>& save) {

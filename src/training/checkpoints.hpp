@@ -43,6 +43,9 @@ public:
     /// Seconds that a save is expected to take.
     double expected_seconds() const { return saver_ ? saver_->expected_seconds(trainer_.checkpoint_bytes()) : 0; }
 
+    /// When checkpoints were written; of rank 0, empty on others.
+    std::vector<Writing> writings() const { return saver_ ? saver_->writings() : std::vector<Writing>(); }
+
 private:
     using Clock = std::chrono::steady_clock;
     void tell(const std::optional<Save>& save);

@@ -21,7 +21,7 @@ Memory memory_of_a_node(const config::Config& config, const model::Vae& model, s
     const std::size_t virtual_ranks = std::max(ranks, config.training.virtual_ranks.value_or(ranks));
     Memory memory;
     memory.ranks = ranks;
-    memory.values = array;
+    memory.values = array + (model.precision() == Precision::bf16 ? array / 2 : 0);
     memory.data = data_bytes;
     for (std::size_t rank = 0; rank < ranks; ++rank) {
         const comm::Leaves leaves{virtual_ranks * rank / ranks, virtual_ranks * (rank + 1) / ranks};

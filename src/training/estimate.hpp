@@ -11,7 +11,7 @@ namespace elbo::training {
 /// Bytes of memory on a node.
 struct Memory {
     std::size_t ranks = 1;
-    std::size_t values = 0;     ///< shared by the node's ranks
+    std::size_t values = 0;     ///< shared by the node's ranks, with their bf16 copy
     std::size_t data = 0;       ///< training and validation data in their own types, shared
     std::size_t gradients = 0;  ///< of all ranks
     std::size_t optimizer = 0;  ///< divided among them

@@ -42,20 +42,25 @@ data::Dataset load(const comm::Nodes& nodes, const std::string& location, std::s
 
 } // namespace
 
-data::Dataset load_train(const comm::Nodes& nodes, const config::Data& settings) {
-    return load(nodes, settings.train, preferred_train, settings);
+Inputs read_inputs(const comm::Nodes& nodes, const config::Config& config) {
+    const config::Data& settings = config.data;
+    Inputs inputs{load(nodes, settings.train, preferred_train, settings), std::nullopt};
+    const Shape shape = inputs.train.info().sample_shape();
+    if (!settings.validation.empty())
+        inputs.validation = load(nodes, settings.validation, preferred_validation, settings);
+    nodes.world().together([&] {
+        if (!settings.shape.empty() && settings.shape != shape)
+            reject("{}: samples of {}, but data.shape is {}; leave it out, or name other data", inputs.train.name(),
+                   describe(shape), describe(settings.shape));
+        if (inputs.validation && inputs.validation->info().sample_shape() != shape)
+            reject("{}: samples of {}, but those of {} are {}", inputs.validation->name(),
+                   describe(inputs.validation->info().sample_shape()), inputs.train.name(), describe(shape));
+    });
+    return inputs;
 }
 
-std::optional<data::Dataset> load_validation(const comm::Nodes& nodes, const config::Data& settings,
-                                             const data::Dataset& train) {
-    if (settings.validation.empty()) return std::nullopt;
-    std::optional<data::Dataset> validation = load(nodes, settings.validation, preferred_validation, settings);
-    nodes.world().together([&] {
-        if (validation->info().sample_shape() != train.info().sample_shape())
-            reject("{}: samples of {}, but those of {} are {}", validation->name(),
-                   describe(validation->info().sample_shape()), train.name(), describe(train.info().sample_shape()));
-    });
-    return validation;
+std::uint64_t asked_batch(const config::Training& settings, std::uint64_t virtual_ranks) {
+    return settings.batch ? *settings.batch : *settings.batch_per_rank * virtual_ranks;
 }
 
 data::Binarize binarize_of(const config::Data& settings) {

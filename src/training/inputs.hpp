@@ -7,6 +7,7 @@
 #include "data/dataset.hpp"
 #include "data/loader.hpp"
 
+#include <functional>
 #include <optional>
 #include <utility>
 
@@ -20,12 +21,24 @@ auto agreed(const comm::Communicator& world, Make&& make) {
     return std::move(*made);
 }
 
-/// The training data, read by the first rank of each node into memory that the node's ranks share. Collective.
-data::Dataset load_train(const comm::Nodes& nodes, const config::Data& settings);
+/// What is trained on, and, where it is configured, what is validated on: samples of the same shape.
+struct Inputs {
+    data::Dataset train;
+    std::optional<data::Dataset> validation;
+};
 
-/// The validation data, or none where none is configured; samples of the training data's shape. Collective.
-std::optional<data::Dataset> load_validation(const comm::Nodes& nodes, const config::Data& settings,
-                                             const data::Dataset& train);
+/// Where a training's data comes from. Collective.
+using MakeInputs = std::function<Inputs(const comm::Nodes& nodes, const config::Config& config)>;
+
+/// The datasets that are configured, read by the first rank of each node into memory that the node's ranks share.
+Inputs read_inputs(const comm::Nodes& nodes, const config::Config& config);
+
+/// Samples a step that are configured, however many there are.
+std::uint64_t asked_batch(const config::Training& settings, std::uint64_t virtual_ranks);
+
+/// Numbers made up for measuring, in as many samples as make whole batches: of the shape and type of data.train where
+/// it exists, else of uint8 in data.shape. No validation data.
+Inputs synthetic_inputs(const comm::Nodes& nodes, const config::Config& config, std::uint64_t batch);
 
 data::Binarize binarize_of(const config::Data& settings);
 

@@ -21,7 +21,7 @@ void to_unit_range(std::vector<float>& values, const data::Dataset& dataset) {
 
 } // namespace
 
-void draw_samples(model::Vae& model, std::span<const float> values, const data::Dataset& dataset, data::Loader& loader,
+void draw_samples(model::Vae& model, const layers::Values& values, const data::Dataset& dataset, data::Loader& loader,
                   std::size_t max_rows, std::uint32_t seed, const std::filesystem::path& png) {
     const std::size_t width = dataset.dimensions();
     const std::size_t inputs = std::min<std::size_t>(images_a_row * input_rows, dataset.size());

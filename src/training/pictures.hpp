@@ -11,7 +11,7 @@
 namespace elbo::training {
 
 /// Writes the grid as PNG. Uses the model up to max_rows rows at a time.
-void draw_samples(model::Vae& model, std::span<const float> values, const data::Dataset& dataset, data::Loader& loader,
+void draw_samples(model::Vae& model, const layers::Values& values, const data::Dataset& dataset, data::Loader& loader,
                   std::size_t max_rows, std::uint32_t seed, const std::filesystem::path& png);
 
 } // namespace elbo::training

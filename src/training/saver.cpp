@@ -13,6 +13,12 @@ namespace {
 /// Bytes a second that even a slow shared disk takes.
 constexpr double slow_disk = 50e6;
 
+constexpr std::size_t most_writings = 64;
+
+std::int64_t nanoseconds(std::chrono::steady_clock::time_point time) {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
+}
+
 /// A file that does not read back as it was written is no checkpoint to go on from.
 void verify(const std::filesystem::path& path) {
     try {
@@ -70,21 +76,33 @@ double Saver::expected_seconds(std::size_t bytes) const {
     return longest_ > 0 ? longest_ : static_cast<double>(bytes) / slow_disk;
 }
 
+std::vector<Writing> Saver::writings() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<Writing> writings(writings_.begin(), writings_.end());
+    for (Writing& writing : writings)
+        if (writing.end == 0) writing.end = nanoseconds(std::chrono::steady_clock::now());
+    return writings;
+}
+
 void Saver::work() {
     std::unique_lock lock(mutex_);
     while (true) {
         changed_.wait(lock, [this] { return wanted_ || ending_; });
         if (!wanted_) return;
         Save save = *std::exchange(wanted_, std::nullopt);
-        lock.unlock();
         const auto start = std::chrono::steady_clock::now();
+        if (writings_.size() == most_writings) writings_.pop_front();
+        writings_.push_back({save.step, nanoseconds(start), 0});
+        lock.unlock();
         try {
             write_files(save);
         } catch (const std::exception& error) {
             save.trouble = error.what();
         }
-        save.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        const auto end = std::chrono::steady_clock::now();
+        save.seconds = std::chrono::duration<double>(end - start).count();
         lock.lock();
+        writings_.back().end = nanoseconds(end);
         longest_ = std::max(longest_, save.seconds + save.pause_seconds);
         done_ = std::move(save);
         busy_ = false;

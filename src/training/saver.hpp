@@ -6,6 +6,7 @@
 #include "training/run_folder.hpp"
 
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -23,6 +24,12 @@ struct Save {
     std::size_t bytes = 0;
     double seconds = 0;  ///< of checksum, file and links
     std::string trouble; ///< why it could not be written; empty: it was
+};
+
+/// When a checkpoint was written, nanoseconds of the steady clock; `end` is now where it still is.
+struct Writing {
+    std::uint64_t step = 0;
+    std::int64_t begin = 0, end = 0;
 };
 
 class Saver {
@@ -46,6 +53,9 @@ public:
     /// Seconds that a save takes: the longest so far, or a guess from its size on a slow disk.
     double expected_seconds(std::size_t bytes) const;
 
+    /// The newest, oldest first.
+    std::vector<Writing> writings() const;
+
 private:
     void work();
     void write_files(Save& save);
@@ -58,7 +68,8 @@ private:
     std::optional<Save> wanted_, done_;
     bool busy_ = false, ending_ = false;
     double longest_ = 0;
-    std::thread thread_; ///< the last member: it uses the others
+    std::deque<Writing> writings_; ///< the newest; `end` is 0 where it has not come
+    std::thread thread_;           ///< the last member: it uses the others
 };
 
 } // namespace elbo::training

@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "base/version.hpp"
 #include "comm/cores.hpp"
+#include "numerics/matmul.hpp"
 
 #include <fmt/format.h>
 
@@ -190,6 +191,21 @@ void announce_values(const Taken& taken, report::Terminal& terminal, Monitor& mo
                                    {"values", static_cast<std::int64_t>(taken.values)}});
 }
 
+/// Where products are in another precision than the usual one, or than the one asked for.
+void announce_precision(const config::Config& config, const Trainer& trainer, report::Terminal& terminal,
+                        Monitor& monitor) {
+    const Precision asked = config.training.precision, used = trainer.precision();
+    if (used != Precision::fp32)
+        terminal.line(fmt::format("products {} ({}), sums and values fp32", name_of(used), matmul_instruction_set()));
+    if (used == asked) return;
+    const std::string reason = fmt::format("{} on this CPU ({}) has no {} products", matmul_library_version(),
+                                           matmul_instruction_set(), name_of(asked));
+    terminal.warning(
+        fmt::format("training.precision is {}, but {}: {} is used", name_of(asked), reason, name_of(used)));
+    monitor.event("precision",
+                  {{"asked", std::string(name_of(asked))}, {"used", std::string(name_of(used))}, {"reason", reason}});
+}
+
 } // namespace
 
 void announce(const comm::Communicator& world, const config::Config& config, const Start& start, const Taken& taken,
@@ -211,6 +227,7 @@ void announce(const comm::Communicator& world, const config::Config& config, con
     warn_of_cores(world, config, trainer, terminal);
     world.on_first([&] {
         announce_start(config, start, trainer, terminal, monitor);
+        announce_precision(config, trainer, terminal, monitor);
         announce_values(taken, terminal, monitor);
         monitor.status("running", std::nullopt, trainer);
     });

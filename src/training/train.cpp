@@ -2,11 +2,13 @@
 #include "training/train.hpp"
 
 #include "base/text.hpp"
+#include "training/accounting.hpp"
 #include "training/checkpoints.hpp"
 #include "training/monitor.hpp"
 #include "training/run_folder.hpp"
 #include "training/start.hpp"
 #include "training/stop.hpp"
+#include "training/trace.hpp"
 #include "training/trainer.hpp"
 #include "training/watching.hpp"
 
@@ -31,6 +33,8 @@ struct Run {
     Checkpoints checkpoints;
     TimeLimit limit;
     Watching watching;
+    Trace trace;
+    std::uint64_t first_step; ///< after which this process began
     bool limit_is_up = false; ///< as rank 0's clock says
 };
 
@@ -67,6 +71,7 @@ bool train_epoch(Run& run) {
         if (every > 0 && run.trainer.state().step % every == 0) write_line(run);
         run.monitor.live(run.trainer);
         run.checkpoints.tell();
+        run.trace.after_step(run.checkpoints);
         if (outcome.stop) return false;
         if ((outcome.save || run.checkpoints.due_by_steps()) && !run.trainer.epoch_done()) save(run, false);
     }
@@ -103,6 +108,7 @@ void draw(Run& run) {
     run.trainer.enter(comm::Phase::picture);
     run.monitor.attempt(picture, [&] { run.trainer.draw(picture); });
     run.trainer.enter(comm::Phase::agreeing);
+    run.trainer.clock().enter(comm::Phase::reporting);
 }
 
 /// Validation, metrics, picture, checkpoint, in this order.
@@ -135,8 +141,26 @@ void complete(Run& run) {
     });
 }
 
+/// Where this process's time went: the table, advice and the event. Collective.
+void account(Run& run) {
+    const Trainer& trainer = run.trainer;
+    const std::vector<RankAccounts> ranks = gather_accounts(run.world, Accounts(trainer.clock().times()));
+    if (!run.world.first()) return;
+    const Shape shape{trainer.state().step - run.first_step,
+                      data::largest_shard(trainer.batch(), static_cast<std::uint64_t>(run.world.size())),
+                      trainer.nodes().count(), trainer.model().parameters().size(), trainer.optimizer_states()};
+    const std::vector<std::string> advice = accounting_advice(ranks, shape);
+    run.terminal.line("");
+    for (const std::string& line : accounting_table(ranks, shape.steps)) run.terminal.line(line);
+    for (const std::string& sentence : advice) run.terminal.line(wrapped("- " + sentence, 2));
+    run.terminal.line("");
+    run.monitor.event("accounting", accounting_event(ranks, shape, advice));
+}
+
 Exit conclude(Run& run) {
+    run.trace.finish(run.checkpoints);
     complete(run);
+    account(run);
     const State& state = run.trainer.state();
     const bool patience_ran_out = state.epoch < run.config.training.epochs;
     std::string how = fmt::format("{}: {} epochs, {} steps in {}", patience_ran_out ? "stopped early" : "done",
@@ -168,7 +192,9 @@ Exit stop_early(Run& run) {
     const std::string reason = reason_to_stop(run);
     run.terminal.line(fmt::format("stopping after step {} ({})", with_commas(run.trainer.state().step), reason));
     if (!run.checkpoints.up_to_date()) run.checkpoints.save(false);
+    run.trace.finish(run.checkpoints);
     complete(run);
+    account(run);
     const State& state = run.trainer.state();
     const std::string how = fmt::format("stopped early at step {} ({}) with a checkpoint; the same command goes on",
                                         with_commas(state.step), reason);
@@ -227,7 +253,10 @@ Exit train(const comm::Communicator& world, const config::Config& config, const 
                 monitor,
                 {world, config, paths, trainer, monitor, terminal, lock.get()},
                 TimeLimit(config.training.time_limit, began),
-                {world, trainer, config.communication, monitor}};
+                {world, trainer, config.communication, monitor},
+                {world, options.trace, trainer, monitor, terminal},
+                trainer.state().step};
+        trainer.clock().enter(comm::Phase::reporting);
         if (resumes) run.checkpoints.resumed();
         const std::chrono::duration<double> preparation = std::chrono::steady_clock::now() - began;
         terminal.detail(fmt::format("ready after {}", human_duration(preparation.count())));

@@ -5,12 +5,14 @@
 #include "comm/communicator.hpp"
 #include "config/config.hpp"
 #include "report/terminal.hpp"
+#include "training/trace.hpp"
 
 namespace elbo::training {
 
 struct Options {
     bool fresh = false; ///< move an existing run aside and start anew
     report::Verbosity verbosity = report::Verbosity::normal;
+    TraceSettings trace;
 };
 
 /// Trains until the configuration asks for no more, going on where the run in config.output stands. Every rank calls

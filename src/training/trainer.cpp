@@ -1,6 +1,7 @@
 #include "training/trainer.hpp"
 
 #include "images/picture.hpp"
+#include "numerics/denormals.hpp"
 #include "numerics/matmul.hpp"
 #include "numerics/sums.hpp"
 #include "training/bounds.hpp"
@@ -10,14 +11,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <functional>
 
 namespace elbo::training {
 namespace {
-
-std::uint64_t global_batch(const config::Training& settings, std::uint64_t samples, std::uint64_t virtual_ranks) {
-    const std::uint64_t asked = settings.batch ? *settings.batch : *settings.batch_per_rank * virtual_ranks;
-    return std::min(asked, samples);
-}
 
 /// Sum of bounds in the canonical tree.
 model::Bound tree_sum_of(std::span<const double> numbers) {
@@ -34,27 +31,38 @@ model::Bound canonical_sum(const comm::Communicator& world, std::span<const mode
     return tree_sum_of(numbers);
 }
 
+/// The precision that is asked for where every rank has it, else fp32. Collective.
+Precision common_precision(const comm::Communicator& world, Precision asked) {
+    return world.least(matmul_supports(asked) ? 1 : 0) == 1 ? asked : Precision::fp32;
+}
+
 } // namespace
 
-Trainer::Trainer(const comm::Communicator& world, const config::Config& config, std::uint64_t virtual_ranks)
+Trainer::Trainer(const comm::Communicator& world, const config::Config& config, std::uint64_t virtual_ranks,
+                 const MakeInputs& inputs)
     : world_(world),
       config_(config),
       nodes_(world, config.communication.shared),
-      train_(load_train(nodes_, config.data)),
-      validation_(load_validation(nodes_, config.data, train_)),
+      inputs_(inputs(nodes_, config)),
+      train_(inputs_.train),
+      validation_(inputs_.validation),
       virtual_ranks_(virtual_ranks),
-      batch_(global_batch(config.training, train_.size(), virtual_ranks)),
+      batch_(std::min(asked_batch(config.training, virtual_ranks), train_.size())),
       rows_(data::largest_shard(batch_, virtual_ranks)),
+      precision_(common_precision(world, config.training.precision)),
       model_(agreed(world,
                     [&] {
+                        flush_denormals(); // before there are other threads of products
                         set_matmul_threads(static_cast<int>(config.training.threads));
-                        return std::make_unique<model::Vae>(config.model, train_.info().sample_shape(), rows_);
+                        return std::make_unique<model::Vae>(config.model, train_.info().sample_shape(), rows_,
+                                                            precision_);
                     })),
       loader_(agreed(world, [&] { return data::Loader(train_, binarize_of(config.data), rows_); })),
-      exchange_(nodes_, model_->parameters().size(), virtual_ranks),
+      exchange_(nodes_, model_->parameters().size(), virtual_ranks, precision_),
       rate_(config.optimizer),
       pending_(virtual_ranks),
       step_bounds_(virtual_ranks) {
+    exchange_.account_by(&clock_);
     require_same_program(world);
     state_.virtual_ranks = virtual_ranks;
     const optimizers::OptimizerKind& kind = optimizers::optimizer_kind(config.optimizer.kind.kind);
@@ -95,11 +103,11 @@ void Trainer::evaluate_shard(const data::Range& batch, std::uint64_t shard, std:
         enter(comm::Phase::backward);
         if (std::isfinite(bound.elbo())) return;
         exchange_.wish(comm::Wish::not_finite);
-        if (not_finite_.empty()) not_finite_ = model_->first_not_finite(exchange_.values(), some);
+        if (not_finite_.empty()) not_finite_ = model_->first_not_finite(values(), some);
     };
     enter(comm::Phase::forward);
     step_bounds_[shard] =
-        model_->gradient(exchange_.values(), some, {config_.seed, Purpose::posterior, epoch}, state_.kl_weight,
+        model_->gradient(values(), some, {config_.seed, Purpose::posterior, epoch}, state_.kl_weight,
                          1.0 / static_cast<double>(batch.size()), gradients, final_from, forward_done);
     enter(comm::Phase::exchange);
 }
@@ -110,19 +118,22 @@ StepOutcome Trainer::step() {
     state_.kl_weight = optimizers::kl_weight(config_.objective, progress());
     optimizers::Update how{state_.rate, state_.step + 1, 1};
     bool finite = true;
+    clock_.begin_step(state_.step + 1);
     if (watch_) watch_->set_step(state_.step + 1);
 
     const auto evaluate = [&](std::size_t shard, std::span<float> gradients, const comm::FinalFrom& final_from) {
         evaluate_shard(batch, shard, gradients, final_from);
     };
     const auto update = [&](std::size_t slice, std::size_t begin, std::size_t end) {
-        const comm::Phase phase = watch_ ? watch_->phase() : comm::Phase::exchange;
+        const comm::Phase shown = watch_ ? watch_->phase() : comm::Phase::exchange, phase = clock_.phase();
         enter(comm::Phase::update);
-        const bool good = optimizers_[slice]->update(begin, end, exchange_.values(), exchange_.gradients(), how);
-        if (watch_) watch_->back_to(phase);
+        const bool good =
+            optimizers_[slice]->update(begin, end, exchange_.values(), exchange_.gradients(), how, exchange_.rounded());
+        clock_.enter(phase);
+        if (watch_) watch_->back_to(shown);
         return good;
     };
-    const comm::BeforeUpdate look = [&](comm::Wishes wishes) {
+    const auto look = [&](comm::Wishes wishes) {
         const double norm = exchange_.gradient_norm();
         finite = std::isfinite(norm) && !wishes.any(comm::Wish::not_finite);
         if (config_.optimizer.clip)
@@ -130,7 +141,8 @@ StepOutcome Trainer::step() {
         return finite;
     };
     const bool waits = config_.optimizer.clip || config_.training.skip_not_finite;
-    const comm::Wishes wishes = exchange_.step(evaluate, update, waits ? look : comm::BeforeUpdate());
+    const comm::Wishes wishes =
+        exchange_.step(evaluate, update, waits ? comm::BeforeUpdate(std::cref(look)) : comm::BeforeUpdate());
 
     StepOutcome outcome{wishes.any(comm::Wish::stop), wishes.any(comm::Wish::save), {}};
     if (!finite || wishes.any(comm::Wish::not_finite)) {
@@ -145,6 +157,7 @@ StepOutcome Trainer::step() {
     }
     state_.position = batch.end;
     ++state_.step;
+    clock_.enter(comm::Phase::reporting);
     return outcome;
 }
 
@@ -183,6 +196,7 @@ void Trainer::refuse_divergence(const std::string& what, bool updated) const {
 }
 
 void Trainer::collect() {
+    const comm::InPhase agreeing(&clock_, comm::Phase::agreeing);
     const model::Bound all = canonical_sum(world_, pending_);
     state_.epoch_sum += all;
     state_.line_sum += all;
@@ -200,11 +214,12 @@ std::optional<Validation> Trainer::validate(std::uint64_t most) {
         enter(comm::Phase::validation);
         const data::Rows rows = validation_loader_->take(data::batch_at(block * rows_, samples, rows_),
                                                          {config_.seed, Purpose::validation_binarize, 0});
-        blocks[block] = model_->evaluate(exchange_.values(), {rows.x, rows.samples},
-                                         {config_.seed, Purpose::validation_posterior, 0});
+        blocks[block] =
+            model_->evaluate(values(), {rows.x, rows.samples}, {config_.seed, Purpose::validation_posterior, 0});
     }
     enter(comm::Phase::agreeing);
     const model::Bound bound = canonical_sum(world_, blocks);
+    clock_.enter(comm::Phase::reporting);
     const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
     return Validation{bound, taken.count()};
 }
@@ -213,11 +228,12 @@ void Trainer::draw(const std::filesystem::path& png) {
     const data::Dataset& dataset = validation_ ? *validation_ : train_;
     data::Loader& loader = validation_ ? *validation_loader_ : loader_;
     if (images::is_image(dataset.info().sample_shape()))
-        draw_samples(*model_, exchange_.values(), dataset, loader, rows_, config_.seed, png);
+        draw_samples(*model_, values(), dataset, loader, rows_, config_.seed, png);
 }
 
 void Trainer::compare_nodes() {
     if (nodes_.count() == 1) return;
+    const comm::InPhase agreeing(&clock_, comm::Phase::agreeing);
     world_.require_same(fmt::format("the parameters after step {} (a hash of their bits)", state_.step),
                         fmt::format("{:016x}", static_cast<std::uint64_t>(exchange_.values_hash())));
 }

@@ -2,12 +2,14 @@
 #pragma once
 
 #include "comm/exchange.hpp"
+#include "comm/phase_clock.hpp"
 #include "comm/watch.hpp"
 #include "config/config.hpp"
 #include "data/loader.hpp"
 #include "model/vae.hpp"
 #include "optimizers/optimizer.hpp"
 #include "storage/checkpoint.hpp"
+#include "training/inputs.hpp"
 #include "training/start_values.hpp"
 #include "training/state.hpp"
 
@@ -31,9 +33,11 @@ struct StepOutcome {
 
 class Trainer {
 public:
-    /// Reads the data and builds the model, on all ranks together. virtual_ranks: at least the number of ranks. Throws
-    /// AgreedError where the configuration, the data and each other do not fit.
-    Trainer(const comm::Communicator& world, const config::Config& config, std::uint64_t virtual_ranks);
+    /// Takes the data that `inputs` gives (those configured, read from files) and builds the model, on all ranks
+    /// together. virtual_ranks: at least the number of ranks. Throws AgreedError where the configuration, the data and
+    /// each other do not fit.
+    Trainer(const comm::Communicator& world, const config::Config& config, std::uint64_t virtual_ranks,
+            const MakeInputs& inputs = read_inputs);
 
     /// Initial values (those of model.start where it is set: what was taken), or those of a checkpoint: rank 0 reads it
     /// and hands it on. Collective.
@@ -43,8 +47,12 @@ public:
     /// Has steps, validation and the rest tell it what this rank is at.
     void watch_by(comm::Watch* watch) { watch_ = watch; }
     void enter(comm::Phase phase) {
+        clock_.enter(phase);
         if (watch_) watch_->enter(phase);
     }
+    /// Where this rank's time goes.
+    comm::PhaseClock& clock() { return clock_; }
+    const comm::PhaseClock& clock() const { return clock_; }
 
     /// Asks all ranks to stop, or to save, after the next step.
     void wish(comm::Wish wish) { exchange_.wish(wish); }
@@ -77,6 +85,7 @@ public:
     State& state() { return state_; }
     const State& state() const { return state_; }
     const model::Vae& model() const { return *model_; }
+    Precision precision() const { return precision_; } ///< in use: fp32 too where the ranks have nothing else
     const data::Dataset& train_data() const { return train_; }
     const data::Dataset* validation_data() const { return validation_ ? &*validation_ : nullptr; }
     optimizers::Progress progress() const;
@@ -84,13 +93,20 @@ public:
     std::uint64_t batch() const { return batch_; } ///< of all ranks
     std::uint64_t virtual_ranks() const { return virtual_ranks_; }
     const comm::Nodes& nodes() const { return nodes_; }
+    const comm::Exchange& exchange() const { return exchange_; }
+    std::uint64_t rows() const { return rows_; } ///< of a virtual rank, at most
+    std::size_t optimizer_states() const { return optimizers_.front()->state_names().size(); }
     std::uint64_t steps_an_epoch() const { return data::batches_from(0, train_.size(), batch_); }
 
 private:
+    /// The values as passes read them.
+    layers::Values values() { return {exchange_.values(), exchange_.rounded()}; }
     /// What was not finite in this step, from whichever rank knows; collective.
     std::string find_not_finite();
     /// Throws AgreedError unless the step may be skipped. updated: too late, the values have been spoilt.
     void refuse_divergence(const std::string& what, bool updated) const;
+    /// Where training.exact is set: refuses a checkpoint in a precision that is asked for still and not to be had here.
+    void refuse_other_precision(const storage::CheckpointReader& reader, const std::filesystem::path& file) const;
     /// Rank 0's values for all nodes. Collective.
     void broadcast_values();
     /// Everything of a checkpoint but its arrays and the sums under way.
@@ -109,11 +125,14 @@ private:
 
     const comm::Communicator& world_;
     const config::Config& config_;
+    comm::PhaseClock clock_;
     comm::Nodes nodes_;
-    data::Dataset train_;
-    std::optional<data::Dataset> validation_;
+    Inputs inputs_;
+    const data::Dataset& train_;
+    const std::optional<data::Dataset>& validation_;
     std::uint64_t virtual_ranks_;
     std::uint64_t batch_, rows_; ///< of a step; at most of a virtual rank
+    Precision precision_;
     std::unique_ptr<model::Vae> model_;
     data::Loader loader_;
     std::optional<data::Loader> validation_loader_;

@@ -22,6 +22,17 @@ void Trainer::broadcast_values() {
     std::vector<float> ignored(nodes_.node().first() ? 0 : exchange_.values().size());
     world_.broadcast(nodes_.node().first() ? exchange_.values() : std::span<float>(ignored));
     nodes_.node().barrier();
+    exchange_.round_values();
+}
+
+void Trainer::refuse_other_precision(const storage::CheckpointReader& reader, const std::filesystem::path& file) const {
+    const auto before = reader.text().about.find("precision");
+    if (!config_.training.exact || before == reader.text().about.end()) return;
+    const bool fallen_back = precision_ != config_.training.precision;
+    if (fallen_back && before->second == name_of(config_.training.precision))
+        reject("{}: the run's products were in {}, which this CPU ({}) has not got, and training.exact forbids others; "
+               "go on where the run was, or set training.exact=false",
+               file.string(), before->second, matmul_instruction_set());
 }
 
 void Trainer::restore(const std::filesystem::path& checkpoint) {
@@ -30,6 +41,7 @@ void Trainer::restore(const std::filesystem::path& checkpoint) {
     std::vector<double> pending;
     world_.on_first([&] {
         const storage::CheckpointReader reader(checkpoint);
+        refuse_other_precision(reader, checkpoint);
         reader.read(arrays(states));
         state_ = from_attributes(reader);
         if (const auto found = reader.text().series.find(pending_name); found != reader.text().series.end())
@@ -102,6 +114,7 @@ void Trainer::describe_in(storage::CheckpointText& text) const {
     text.about = {{"elbo", version},
                   {"oneDNN", matmul_library_version()},
                   {"instruction_set", matmul_instruction_set()},
+                  {"precision", name_of(precision_)},
                   {"MPI", comm::mpi_version()},
                   {"HDF5", storage::hdf5_version()},
                   {"ranks", fmt::format("{}", world_.size())},

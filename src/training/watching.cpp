@@ -19,6 +19,7 @@ Watching::Watching(const comm::Communicator& world, Trainer& trainer, const conf
 Watching::~Watching() { trainer_.watch_by(nullptr); }
 
 void Watching::tell() {
+    const comm::InPhase agreeing(&trainer_.clock(), comm::Phase::agreeing);
     std::string mine;
     while (const std::optional<std::string> report = watch_.take_report()) mine += *report + '\n';
     if (world_.most(mine.empty() ? 0 : 1) == 0) return;

@@ -30,6 +30,14 @@ TEST(Text, DurationsNameTheirUnits) {
         EXPECT_EQ(parse_duration(wrong), std::nullopt) << wrong;
 }
 
+TEST(Text, LinesBreakBetweenWords) {
+    const std::string word(39, 'x'), longer(90, 'y');
+    EXPECT_EQ(wrapped(word + " " + word, 0), word + " " + word);
+    EXPECT_EQ(wrapped(word + " " + word, 2), "  " + word + "\n  " + word);
+    EXPECT_EQ(wrapped(longer + " a", 0), longer + "\na");
+    EXPECT_EQ(wrapped("", 2), "  ");
+}
+
 TEST(Text, NumbersReadEasily) {
     EXPECT_EQ(with_commas(7), "7");
     EXPECT_EQ(with_commas(999), "999");

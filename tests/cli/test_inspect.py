@@ -85,7 +85,7 @@ class Inspect(elbo_cli.Case):
         self.assertIn("nowhere.h5", self.elbo("train", self.config, "--rehearse", "data.train=nowhere.h5", expect=2).err)
 
     def test_output_fits_80_columns(self):
-        for arguments in (("--help",), ("train", "--help"), ("convert", "--help"), ("inspect", "--help"),
+        for arguments in (("--help",), ("train", "--help"), ("convert", "--help"), ("inspect", "--help"), ("bench", "--help"),
                           ("train", "--reference"), ("inspect", "sprites.h5"), ("inspect", self.config),
                           ("train", self.config)):
             for line in self.elbo(*arguments).out.splitlines():

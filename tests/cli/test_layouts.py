@@ -57,6 +57,16 @@ class Layouts(elbo_cli.Case):
                     self.expect_same(expected, self.train(name, virtual_ranks, ranks, f"communication.shared={shared}"),
                                      name)
 
+    def test_bf16(self):
+        expected = self.train("bf16-1", 4, 1, "training.precision=bf16")
+        for ranks, shared in ((2, "true"), (3, "true"), (4, "false")):
+            self.expect_same(expected, self.train(f"bf16-{ranks}", 4, ranks, "training.precision=bf16",
+                                                  f"communication.shared={shared}"), f"{ranks} ranks")
+        for epochs, ranks, shared in ((1, 4, "true"), (2, 1, "true"), (4, 3, "false")):
+            self.elbo("train", "small.yaml", "output=runs/chain", "training.virtual_ranks=4", "training.precision=bf16",
+                      f"training.epochs={epochs}", f"communication.shared={shared}", ranks=ranks)
+        self.expect_same(expected, self.bits("chain"), "4 -> 1 -> 3")
+
     def test_clipping_by_the_global_norm(self):
         expected = self.train("clip1", 4, 1, "optimizer.clip=20")
         for ranks, shared in ((2, "true"), (3, "true"), (4, "false")):

@@ -7,6 +7,29 @@
 namespace elbo::config::testing {
 namespace {
 
+TEST(Parse, ASamplesShapeIsAListOfIntegers) {
+    EXPECT_TRUE(read(valid).data.shape.empty());
+    EXPECT_EQ(read(valid, {"data.shape=[784]"}).data.shape, std::vector<std::size_t>{784});
+    EXPECT_EQ(read(valid, {"data.shape=[28, 1e1, 3]"}).data.shape, (std::vector<std::size_t>{28, 10, 3}));
+    const Config config = read(valid, {"data.shape=[28,28]"});
+    EXPECT_TRUE(contains(config.resolved, "  shape: [28, 28]\n"));
+    EXPECT_EQ(read(config.resolved).data.shape, config.data.shape);
+    EXPECT_EQ(read(config.resolved).resolved, config.resolved);
+    const std::vector<Difference> differences = compare(read(valid).resolved, config.resolved, schema());
+    ASSERT_EQ(differences.size(), 1U);
+    EXPECT_EQ(differences[0].key, "data.shape");
+    EXPECT_EQ(differences[0].after, "[28, 28]");
+    EXPECT_EQ(differences[0].effect, Effect::none);
+}
+
+TEST(Parse, RefusesShapesThatAreNone) {
+    for (const char* shape : {"784", "[]", "[0]", "[-1]", "[28, x]", "[28, 2.5]", "[[28]]", "[\"28\"]", "{a: 1}", "''",
+                              "[1,1,1,1,1,1,1,1,1]", "[28, ~]", "[99999999999]"})
+        EXPECT_TRUE(contains(mistakes(valid, {std::string("data.shape=") + shape}), "a list of integers from 1 to"))
+            << shape;
+    EXPECT_TRUE(contains(mistakes(valid, {"data.shape=[28, 28]", "output=runs/{data.shape}"}), "no key with a single"));
+}
+
 TEST(Parse, FillsEveryMemberThatIsGiven) {
     const Config config = read(R"(
 output: runs/a

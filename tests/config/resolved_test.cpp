@@ -14,6 +14,7 @@ seed: 1
 data:
   train: data/mnist.h5:/train/x
   validation: data/mnist.h5:/test/x
+  shape: ~
   binarize: dynamic
   scale: ~
 model:
@@ -41,6 +42,7 @@ training:
   batch_per_rank: ~
   patience: ~
   threads: 1
+  precision: fp32
   virtual_ranks: ~
   exact: false
   time_limit: ~

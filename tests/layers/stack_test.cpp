@@ -29,13 +29,13 @@ struct Bench {
 void check(Bench& bench, std::size_t outputs) {
     const std::vector<float> weights = test::random_values(Bench::rows * outputs, 1, 3);
     const auto objective = [&] {
-        const Matrix<const float> out = bench.stack.forward(bench.values, bench.input());
+        const Matrix<const float> out = bench.stack.forward(bench.values, bench.input()).as<float>();
         double sum = 0;
         for (std::size_t i = 0; i < weights.size(); ++i) sum += static_cast<double>(weights[i]) * out.data()[i];
         return sum;
     };
     objective();
-    const Matrix<float> diff = bench.stack.diff_output();
+    const Matrix<float> diff = bench.stack.diff_output().as<float>();
     ASSERT_EQ(diff.rows(), Bench::rows);
     ASSERT_EQ(diff.columns(), outputs);
     std::copy(weights.begin(), weights.end(), diff.data());

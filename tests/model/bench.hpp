@@ -2,6 +2,7 @@
 #pragma once
 
 #include "model/vae.hpp"
+#include "numerics/matmul.hpp"
 #include "support/gradient_check.hpp"
 #include "support/settings.hpp"
 
@@ -18,6 +19,12 @@ inline config::Model settings(std::size_t latent, std::vector<config::Settings> 
     return {latent, std::move(encoder), std::move(decoder), std::move(likelihood)};
 }
 
+/// What this machine has.
+inline std::vector<Precision> precisions() {
+    if (!matmul_supports(Precision::bf16)) return {Precision::fp32};
+    return {Precision::fp32, Precision::bf16};
+}
+
 inline const Stream noise{7, Purpose::posterior, 2};
 
 /// A model with its arrays and a batch.
@@ -25,9 +32,11 @@ struct Bench {
     Vae vae;
     std::vector<float> values, gradients, x;
     std::vector<std::uint64_t> samples;
+    std::vector<BFloat16> copy; ///< of the values, in bf16
 
-    Bench(const config::Model& model, const Shape& shape, std::size_t max_rows, std::size_t rows)
-        : vae(model, shape, max_rows),
+    Bench(const config::Model& model, const Shape& shape, std::size_t max_rows, std::size_t rows,
+          Precision precision = Precision::fp32)
+        : vae(model, shape, max_rows, precision),
           values(vae.parameters().size()),
           gradients(values.size(), 99.0f),
           x(rows * vae.dimensions()),
@@ -40,6 +49,12 @@ struct Bench {
         for (const layers::Parameter& p : vae.parameters().all()) {
             std::copy_n(start.begin() + p.offset, p.size, values.begin() + p.offset);
         }
+    }
+    /// The values as passes read them, with their copy made anew in its place.
+    layers::Values read() {
+        if (vae.precision() == Precision::bf16) copy.resize(values.size());
+        for (std::size_t i = 0; i < copy.size(); ++i) copy[i] = to_bfloat16(values[i]);
+        return {values, copy};
     }
     Batch batch() const { return {{x.data(), samples.size(), vae.dimensions()}, samples}; }
     Batch rows(std::size_t begin, std::size_t count) const {

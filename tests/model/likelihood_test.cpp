@@ -1,6 +1,7 @@
 // Likelihoods: densities in double, extremes, gradients by differences for every row of the table.
 #include "model/likelihood.hpp"
 #include "support/gradient_check.hpp"
+#include "support/rounded.hpp"
 #include "support/settings.hpp"
 
 #include <gtest/gtest.h>
@@ -58,6 +59,24 @@ TEST_P(EveryLikelihood, GradientAgreesWithDifferences) {
                          {in_place.data(), rows, columns}, gradients);
     EXPECT_EQ(in_place, diff);
     EXPECT_EQ(reconstruction, before);
+}
+
+/// In bf16 the gradient is that in floats, rounded; all else has the same bits.
+TEST_P(EveryLikelihood, GivesARoundedGradientWhereItIsStoredSo) {
+    layers::ParameterTable parameters;
+    const auto likelihood = make(GetParam().settings, parameters);
+    constexpr std::size_t rows = 3, columns = 37;
+    const std::vector<float> values(parameters.size(), -0.5f), outputs = test::random_values(rows * columns, 4, 1);
+    std::vector<float> x = test::random_values(rows * columns, 1, 2), diff(x.size()), gradients(16), same(16);
+    for (float& v : x) v = std::abs(v);
+    std::vector<BFloat16> rounded(x.size());
+    std::vector<double> first(rows), second(rows);
+    const Matrix<const float> out(outputs.data(), rows, columns), data(x.data(), rows, columns);
+    likelihood->evaluate(values, out, data, 0.3f, first, {diff.data(), rows, columns}, gradients);
+    likelihood->evaluate(values, out, data, 0.3f, second, {rounded.data(), rows, columns}, same);
+    EXPECT_EQ(rounded, test::rounded(diff));
+    EXPECT_EQ(first, second);
+    EXPECT_EQ(gradients, same);
 }
 
 /// With zero weights the decoder gives its bias for every sample, whose mean() must be the data's mean.

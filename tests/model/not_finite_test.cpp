@@ -10,9 +10,10 @@ constexpr float infinity = std::numeric_limits<float>::infinity();
 constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 
 /// Five samples, numbered from 5, through two hidden layers each way that let large numbers pass.
-Bench deep(config::Settings likelihood = test::gaussian("learned"), const std::string& activation = "relu") {
+Bench deep(config::Settings likelihood = test::gaussian("learned"), const std::string& activation = "relu",
+           Precision precision = Precision::fp32) {
     const std::vector<config::Settings> layers = {test::dense(7, activation), test::dense(6, activation)};
-    return {settings(3, layers, layers, std::move(likelihood)), {2, 5}, 6, 5};
+    return {settings(3, layers, layers, std::move(likelihood)), {2, 5}, 6, 5, precision};
 }
 
 const layers::Parameter& parameter(const Bench& bench, const std::string& path) {
@@ -30,14 +31,14 @@ std::span<float> values(Bench& bench, const std::string& path) {
 std::string blamed(Bench& bench) {
     std::string named;
     const auto forward_done = [&](const Bound& bound) {
-        if (!std::isfinite(bound.elbo())) named = bench.vae.first_not_finite(bench.values, bench.batch());
+        if (!std::isfinite(bound.elbo())) named = bench.vae.first_not_finite(bench.read(), bench.batch());
     };
     bench.vae.gradient(
-        bench.values, bench.batch(), noise, 1, 0.2, bench.gradients, [](std::size_t) {}, forward_done);
+        bench.read(), bench.batch(), noise, 1, 0.2, bench.gradients, [](std::size_t) {}, forward_done);
     // What is left after evaluate(), where outputs are still themselves, names the same.
-    const Bound bound = bench.vae.evaluate(bench.values, bench.batch(), noise);
+    const Bound bound = bench.vae.evaluate(bench.read(), bench.batch(), noise);
     EXPECT_EQ(!std::isfinite(bound.elbo()), !named.empty());
-    EXPECT_EQ(bench.vae.first_not_finite(bench.values, bench.batch()), named);
+    EXPECT_EQ(bench.vae.first_not_finite(bench.read(), bench.batch()), named);
     return named;
 }
 
@@ -55,11 +56,11 @@ TEST(ForwardDone, HearsTheBoundOnceAndBeforeAnyGradientIsFinal) {
         heard = {bound.elbo()};
     };
     const Bound bound =
-        bench.vae.gradient(bench.values, bench.batch(), noise, 1, 0.2, bench.gradients, final_from, forward_done);
+        bench.vae.gradient(bench.read(), bench.batch(), noise, 1, 0.2, bench.gradients, final_from, forward_done);
     EXPECT_EQ(heard, std::vector<double>{bound.elbo()});
     EXPECT_EQ(finals, 6u); // five layers and the two heads, which are one
     const std::vector<float> told = bench.gradients;
-    bench.vae.gradient(bench.values, bench.batch(), noise, 1, 0.2, bench.gradients);
+    bench.vae.gradient(bench.read(), bench.batch(), noise, 1, 0.2, bench.gradients);
     EXPECT_EQ(bench.gradients, told);
 }
 
@@ -72,7 +73,7 @@ TEST(ForwardDone, HearsAnEmptyBoundWhereThereAreNoRows) {
         ++heard;
     };
     const auto final_from = [](std::size_t) { FAIL() << "nothing is computed"; };
-    bench.vae.gradient(bench.values, bench.rows(0, 0), noise, 1, 1, bench.gradients, final_from, forward_done);
+    bench.vae.gradient(bench.read(), bench.rows(0, 0), noise, 1, 1, bench.gradients, final_from, forward_done);
     EXPECT_EQ(heard, 1);
     EXPECT_EQ(bench.gradients, std::vector<float>(bench.gradients.size(), 0.0f));
 }
@@ -81,7 +82,7 @@ TEST(FirstNotFinite, IsNobodyWhereAllIsFinite) {
     Bench bench = deep();
     EXPECT_EQ(blamed(bench), "");
     EXPECT_EQ(bench.vae.first_not_finite_gradient(bench.gradients), "");
-    EXPECT_EQ(bench.vae.first_not_finite(bench.values, bench.rows(0, 0)), "");
+    EXPECT_EQ(bench.vae.first_not_finite(bench.read(), bench.rows(0, 0)), "");
 }
 
 TEST(FirstNotFinite, IsAParameterThatWasSoBefore) {
@@ -95,16 +96,19 @@ TEST(FirstNotFinite, IsAParameterThatWasSoBefore) {
     Bench bench = deep();
     values(bench, "decoder/dense2/bias")[0] = -infinity;
     values(bench, "decoder/output/bias")[0] = infinity;
-    EXPECT_EQ(bench.vae.first_not_finite(bench.values, {}), "the parameter decoder/dense2/bias holds -inf");
+    EXPECT_EQ(bench.vae.first_not_finite(bench.read(), {}), "the parameter decoder/dense2/bias holds -inf");
 }
 
 TEST(FirstNotFinite, IsARowOfX) {
-    Bench bench = deep();
-    bench.x[3 * 10 + 9] = not_a_number;
-    bench.x[4 * 10] = infinity;
-    EXPECT_EQ(blamed(bench), "x is nan for sample 8");
-    bench.x[3 * 10 + 9] = 0;
-    EXPECT_EQ(blamed(bench), "x is inf for sample 9");
+    for (const Precision precision : precisions()) {
+        SCOPED_TRACE(name_of(precision));
+        Bench bench = deep(test::gaussian("learned"), "relu", precision);
+        bench.x[3 * 10 + 9] = not_a_number;
+        bench.x[4 * 10] = infinity;
+        EXPECT_EQ(blamed(bench), "x is nan for sample 8");
+        bench.x[3 * 10 + 9] = 0;
+        EXPECT_EQ(blamed(bench), "x is inf for sample 9");
+    }
 }
 
 struct Overflow {
@@ -127,9 +131,12 @@ class EveryLayer : public testing::TestWithParam<Overflow> {};
 
 /// The layer itself is named, not those before or after, and the sample.
 TEST_P(EveryLayer, IsNamedWhereItOverflows) {
-    Bench bench = deep(test::gaussian("learned"), GetParam().activation);
-    make_overflow(bench, GetParam().layer);
-    EXPECT_EQ(blamed(bench), GetParam().layer + " gives inf for sample 7");
+    for (const Precision precision : precisions()) {
+        SCOPED_TRACE(name_of(precision));
+        Bench bench = deep(test::gaussian("learned"), GetParam().activation, precision);
+        make_overflow(bench, GetParam().layer);
+        EXPECT_EQ(blamed(bench), GetParam().layer + " gives inf for sample 7");
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(Layers, EveryLayer,
@@ -147,15 +154,18 @@ INSTANTIATE_TEST_SUITE_P(Layers, EveryLayer,
 TEST(FirstNotFinite, MayBeTheLogVariance) {
     Bench bench = deep();
     make_overflow(bench, "encoder/log_variance");
-    EXPECT_TRUE(std::isfinite(bench.vae.evaluate(bench.values, bench.batch(), noise).elbo()));
-    EXPECT_EQ(bench.vae.first_not_finite(bench.values, bench.batch()), "encoder/log_variance gives inf for sample 7");
+    EXPECT_TRUE(std::isfinite(bench.vae.evaluate(bench.read(), bench.batch(), noise).elbo()));
+    EXPECT_EQ(bench.vae.first_not_finite(bench.read(), bench.batch()), "encoder/log_variance gives inf for sample 7");
 }
 
 TEST(FirstNotFinite, IsTheOutputWhoseGradientStandsInItsPlace) {
-    Bench bench = deep(test::bernoulli());
-    values(bench, "decoder/output/weight")[3] = 3e38f;
-    std::ranges::fill(values(bench, "decoder/dense2/bias"), 100.0f);
-    EXPECT_EQ(blamed(bench), "decoder/output gives inf for sample 5");
+    for (const Precision precision : precisions()) {
+        SCOPED_TRACE(name_of(precision));
+        Bench bench = deep(test::bernoulli(), "relu", precision);
+        values(bench, "decoder/output/weight")[3] = 3e38f;
+        std::ranges::fill(values(bench, "decoder/dense2/bias"), 100.0f);
+        EXPECT_EQ(blamed(bench), "decoder/output gives inf for sample 5");
+    }
 }
 
 TEST(FirstNotFinite, IsATermOfTheBoundWhoseSquareOverflows) {
@@ -176,7 +186,7 @@ TEST(FirstNotFiniteGradient, IsWhereTheBackwardPassOverflows) {
     for (const char* path : {"decoder/dense2/weight", "decoder/output/weight"})
         std::ranges::fill(values(bench, path), 1e25f);
     EXPECT_EQ(blamed(bench), "");
-    bench.vae.gradient(bench.values, bench.batch(), noise, 1, 1, bench.gradients);
+    bench.vae.gradient(bench.read(), bench.batch(), noise, 1, 1, bench.gradients);
     EXPECT_EQ(bench.vae.first_not_finite_gradient(bench.gradients), "decoder/dense1/bias");
     const layers::Parameter& bias = parameter(bench, "decoder/dense1/bias");
     const auto others = [&](std::size_t i) { return i >= bias.offset && i < bias.offset + bias.size; };

@@ -1,6 +1,7 @@
 // The posterior: hand-computed KL, the bound on the log variance, gradients by differences.
 #include "model/posterior.hpp"
 #include "support/gradient_check.hpp"
+#include "support/rounded.hpp"
 
 #include <gtest/gtest.h>
 
@@ -92,6 +93,23 @@ void check(float bound, double step) {
 
 TEST(Posterior, GradientAgreesWithDifferences) { check(2, 1.0 / 64); }
 TEST(Posterior, GradientBeyondTheLinearRangeAgreesWithDifferences) { check(14, 1.0 / 64); }
+
+TEST(Posterior, GivesRoundedBitsWhereTheyAreStoredSo) {
+    constexpr std::size_t rows = 3, latent = 21;
+    const std::vector<float> heads = test::random_values(rows * 2 * latent, 12, 1);
+    const std::vector<float> noise = test::random_values(rows * latent, 2, 2), by_z = test::random_values(63, 1, 3);
+    std::vector<float> z(noise.size()), diff(heads.size());
+    std::vector<BFloat16> rounded_z(z.size()), rounded_diff(diff.size());
+    std::vector<double> kl(rows), same(rows);
+    const Matrix<const float> h(heads.data(), rows, 2 * latent), n(noise.data(), rows, latent);
+    sample_posterior(h, n, {z.data(), rows, latent}, kl);
+    sample_posterior(h, n, {rounded_z.data(), rows, latent}, same);
+    EXPECT_EQ(rounded_z, test::rounded(z));
+    EXPECT_EQ(kl, same);
+    backpropagate_posterior(h, n, {by_z.data(), rows, latent}, 0.7f, {diff.data(), rows, 2 * latent});
+    backpropagate_posterior(h, n, {by_z.data(), rows, latent}, 0.7f, {rounded_diff.data(), rows, 2 * latent});
+    EXPECT_EQ(rounded_diff, test::rounded(diff));
+}
 
 TEST(Posterior, FiniteHeadsGiveFiniteResults) {
     const std::vector<float> heads = {0, 1, 1e30f, -1e30f}, noise = {1, -1}, diff_z = {1, 1};

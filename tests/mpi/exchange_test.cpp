@@ -6,8 +6,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstring>
+#include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -108,6 +112,40 @@ TEST(Exchange, EveryLayoutGivesTheCanonicalSum) {
         }
 }
 
+/// The bf16 copy is that of the values for every rank: after they are written, and after each step.
+TEST(Exchange, TheRoundedCopyFollowsTheValues) {
+    constexpr std::size_t parameters = 300007;
+    const auto expect_copy = [&](comm::Exchange& exchange) {
+        ASSERT_EQ(exchange.rounded().size(), parameters);
+        for (std::size_t i = 0; i < parameters; ++i)
+            ASSERT_EQ(exchange.rounded()[i], to_bfloat16(exchange.values()[i])) << i;
+        world().barrier(); // the next step changes them
+    };
+    for (const bool shared : {true, false}) {
+        const comm::Nodes nodes(world(), shared);
+        comm::Exchange exchange(nodes, parameters, static_cast<std::size_t>(world().size()), Precision::bf16);
+        exchange.write_values([](std::span<float> values) { fill_gradient(3, 1, values); });
+        expect_copy(exchange);
+        const auto evaluate = [&](std::size_t leaf, std::span<float> gradients, const comm::FinalFrom&) {
+            fill_gradient(leaf, 2, gradients);
+        };
+        const auto update = [&](std::size_t, std::size_t begin, std::size_t end) {
+            for (std::size_t i = begin; i < end; ++i) {
+                exchange.values()[i] -= 0.125F * exchange.gradients()[i];
+                exchange.rounded()[i] = to_bfloat16(exchange.values()[i]);
+            }
+            return true;
+        };
+        exchange.step(evaluate, update);
+        expect_copy(exchange);
+        if (nodes.node().first()) exchange.values()[parameters - 1] = 1.001F;
+        nodes.node().barrier();
+        exchange.round_values();
+        expect_copy(exchange);
+        EXPECT_TRUE(comm::Exchange(nodes, parameters, static_cast<std::size_t>(world().size())).rounded().empty());
+    }
+}
+
 /// What each wish came to at each step, as a rank sees it: one digit a step, a bit a wish.
 std::string wishes_seen(bool shared, bool deferred, std::size_t parameters, std::size_t virtual_ranks, int wishing) {
     const comm::Nodes nodes(world(), shared);
@@ -204,6 +242,66 @@ TEST(Exchange, RefusesFewerVirtualRanksThanRanks) {
     if (world().size() == 1) return;
     const comm::Nodes nodes(world(), true);
     EXPECT_THROW(comm::Exchange(nodes, 10, static_cast<std::size_t>(world().size()) - 1), Error);
+}
+
+/// A step in which this rank takes so long for its gradient.
+void take_time(comm::Exchange& exchange, comm::PhaseClock& clock, std::chrono::milliseconds time) {
+    const auto evaluate = [&](std::size_t, std::span<float> gradients, const comm::FinalFrom&) {
+        clock.enter(comm::Phase::backward);
+        std::this_thread::sleep_for(time);
+        std::ranges::fill(gradients, 1.0F);
+        clock.enter(comm::Phase::exchange);
+    };
+    exchange.step(evaluate, [](std::size_t, std::size_t, std::size_t) { return true; });
+}
+
+TEST(Exchange, TellsWaitingFromWork) {
+    for (const bool shared : {true, false}) {
+        const comm::Nodes nodes(world(), shared);
+        comm::Exchange exchange(nodes, 100'000, static_cast<std::size_t>(world().size()));
+        comm::PhaseClock clock;
+        exchange.account_by(&clock);
+        take_time(exchange, clock, std::chrono::milliseconds(1));
+        world().barrier();
+        const bool last = world().rank() + 1 == world().size();
+        const comm::PhaseClock::Times before = clock.times();
+        take_time(exchange, clock, std::chrono::milliseconds(last ? 100 : 1));
+        const auto since = [&, after = clock.times()](comm::Phase phase) {
+            const auto which = static_cast<std::size_t>(phase);
+            return static_cast<double>(after[which] - before[which]) * 1e-9;
+        };
+        EXPECT_EQ(clock.phase(), comm::Phase::exchange);
+        EXPECT_GE(since(comm::Phase::backward), last ? 0.1 : 0.001);
+        // The others wait for most of the last one's time; a machine that is busy may delay any, but not all.
+        const bool some = world().most(!last && since(comm::Phase::waiting) > 0.05 ? 1 : 0) != 0;
+        EXPECT_EQ(some, world().size() > 1);
+        if (world().size() == 1) {
+            EXPECT_EQ(since(comm::Phase::waiting), 0);
+        }
+    }
+}
+
+TEST(Exchange, KnowsTheBytesThatItExchanges) {
+    const std::size_t parameters = 300'001, ranks = static_cast<std::size_t>(world().size());
+    const auto sums = [&](bool shared) {
+        const comm::Nodes nodes(world(), shared);
+        const comm::Exchange exchange(nodes, parameters, ranks);
+        std::int64_t read = 0, sent = 0;
+        for (const std::int64_t bytes : world().gather(static_cast<std::int64_t>(exchange.bytes_read()))) read += bytes;
+        for (const std::int64_t bytes : world().gather(static_cast<std::int64_t>(exchange.bytes_sent()))) sent += bytes;
+        return std::pair(static_cast<std::size_t>(read), static_cast<std::size_t>(sent));
+    };
+    // Every element of every other rank once; behind the parameters stand wishes, up to a cache line.
+    const std::size_t least = (ranks - 1) * parameters * sizeof(float), most = least + (ranks - 1) * 128;
+    const auto [read, sent] = sums(true);
+    EXPECT_GE(read, least);
+    EXPECT_LE(read, most);
+    EXPECT_EQ(sent, 0U);
+    const auto [read_apart, sent_apart] = sums(false);
+    EXPECT_EQ(read_apart, 0U);
+    // Each rank, being a node, sends the roots of its subtrees, here its one gradient, to each other.
+    EXPECT_GE(sent_apart, ranks * least);
+    EXPECT_LE(sent_apart, ranks * most);
 }
 
 } // namespace

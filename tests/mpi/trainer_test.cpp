@@ -2,6 +2,7 @@
 #include "data/order.hpp"
 #include "data/plan.hpp"
 #include "mpi/world.hpp"
+#include "numerics/matmul.hpp"
 #include "numerics/random.hpp"
 #include "storage/files.hpp"
 #include "support/files.hpp"
@@ -89,9 +90,11 @@ void steps(training::Trainer& trainer, int count) {
 
 TEST(Trainer, GoesOnInMidEpochOnOtherRanksWithTheSameBits) {
     const Data data;
-    for (const char* clip : {"~", "1.0"}) {
-        const config::Config config = configuration(data, clip);
+    for (const auto& [clip, precision] : {std::pair{"~", "fp32"}, {"1.0", "fp32"}, {"~", "bf16"}, {"1.0", "bf16"}}) {
+        SCOPED_TRACE(fmt::format("clip {}, {}", clip, precision));
+        const config::Config config = configuration(data, clip, {fmt::format("training.precision={}", precision)});
         training::Trainer whole(world(), config, virtual_ranks);
+        EXPECT_EQ(name_of(whole.precision()) == std::string(precision), matmul_supports(config.training.precision));
         whole.initialise();
         steps(whole, 2);
         const std::vector<std::byte> saved = image_of(whole);
@@ -112,6 +115,7 @@ TEST(Trainer, GoesOnInMidEpochOnOtherRanksWithTheSameBits) {
         EXPECT_EQ(resumed.state().epoch_sum.kl, whole.state().epoch_sum.kl);
         EXPECT_EQ(resumed.state().epoch_sum.samples, 100U);
         const std::vector<std::byte> found = image_of(resumed);
+        world().barrier(); // rank 0 removes the folder when it is done: all have read it
         world().on_first([&] {
             storage::write_whole(data.file("expected.h5"), expected);
             storage::write_whole(data.file("found.h5"), found);

@@ -82,6 +82,26 @@ TEST(Optimizer, AdamFollowsItsAlgorithm) {
 
 class EveryOptimizer : public testing::TestWithParam<config::Settings> {};
 
+/// The bf16 copy follows the values of the range and of no other, and changes nothing about them.
+TEST_P(EveryOptimizer, WritesTheRoundedCopyAlong) {
+    constexpr std::size_t n = 203;
+    constexpr BFloat16 untouched{0x1234};
+    on_every_target([&] {
+        std::vector<float> values = test::random_values(n, 1, 1), alone = values;
+        std::vector<BFloat16> rounded(n, untouched);
+        const auto one = make(GetParam(), 0, n), other = make(GetParam(), 0, n);
+        for (std::uint64_t t = 1; t <= 3; ++t) {
+            const std::vector<float> g = test::random_values(n, 1, static_cast<unsigned>(10 + t));
+            one->update(5, 190, values, g, {0.01, t, 0.5f}, rounded);
+            other->update(5, 190, alone, g, {0.01, t, 0.5f});
+        }
+        EXPECT_EQ(values, alone);
+        for (std::size_t i = 0; i < n; ++i)
+            EXPECT_EQ(rounded[i], i >= 5 && i < 190 ? to_bfloat16(values[i]) : untouched) << i;
+        EXPECT_THROW(one->update(0, n, values, alone, {0.01, 4, 1}, std::span(rounded).first(n - 1)), std::logic_error);
+    });
+}
+
 /// Any cut of the range, and any owner of a slice, gives every element the same bits.
 TEST_P(EveryOptimizer, GivesTheSameBitsInAnyPieces) {
     constexpr std::size_t n = 1000;

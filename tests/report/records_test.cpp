@@ -51,6 +51,13 @@ TEST(Records, EventsSurviveAnyText) {
     EXPECT_TRUE(std::regex_match(event["time"].get<std::string>(), std::regex(R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)")));
 }
 
+TEST(Records, ADotInANameStandsForAnObjectWithin) {
+    const report::Fields fields = {{"a.b", 0.5}, {"a.c.d", std::int64_t{2}}, {"e", std::string("x")}};
+    EXPECT_EQ(json::parse(report::object_text(fields)), json({{"a", {{"b", 0.5}, {"c", {{"d", 2}}}}}, {"e", "x"}}));
+    EXPECT_EQ(json::parse(report::event_line("accounting", fields))["a"]["b"], 0.5);
+    EXPECT_EQ(report::object_text({}), "{}\n");
+}
+
 TEST(Records, AStatusKnowsItsExit) {
     EXPECT_TRUE(json::parse(report::status_text("running", std::nullopt, {}))["exit"].is_null());
     EXPECT_EQ(json::parse(report::status_text("diverged", Exit::diverged, {}))["exit"], 3);
