@@ -182,6 +182,6 @@ if [ -n "$full" ]; then
     stage "more faults" more_faults
 fi
 stage "tests" tests
+PYTHONDONTWRITEBYTECODE=1 python3 tests/faults/faults.py "$fault_table"
 sed -n '/^The following tests did not run:/,/^$/p' "$logs/tests.log"
 grep -E '^(100% tests passed|Total Test time)' "$logs/tests.log"
-PYTHONDONTWRITEBYTECODE=1 python3 tests/faults/faults.py "$fault_table"
