@@ -103,7 +103,12 @@ class Training:
 
     def rank(self, number):
         """Process id of a rank, once all have started."""
-        return self.wait_for(lambda: len(self.processes()) == (self.ranks or 1) and self.processes())[number]
+        return self.wait_for(self.complete)[number]
+
+    def complete(self):
+        """processes(), once all have started."""
+        found = self.processes()
+        return found if len(found) == (self.ranks or 1) else None
 
     def wait_for(self, what, seconds=30, ended=False):
         """Waits until what() is true, or its text has been said; returns it. Fails where the training ends first."""
