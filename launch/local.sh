@@ -4,14 +4,23 @@ set -euo pipefail
 
 usage() {
     cat <<'TEXT'
-Usage: launch/local.sh [-n RANKS] COMMAND [ARGUMENT ...]
+Usage: launch/local.sh [-n RANKS] [--retries N] COMMAND [ARGUMENT ...]
        launch/local.sh train configs/mnist.yaml
-       launch/local.sh -n 4 train configs/mnist.yaml training.epochs=5
+       launch/local.sh -n 4 --retries 3 train configs/mnist.yaml training.epochs=5
 
-Runs "elbo COMMAND ARGUMENT ..." on RANKS ranks (default: the physical cores that this process may use).
-Ctrl-C, TERM, HUP and USR1 reach the ranks as USR1 and stop the run, which goes on from its newest checkpoint when the
-same command is given again; a second one kills.
+Runs "elbo COMMAND ARGUMENT ..." with mpirun on this machine.
+
+  -n RANKS      so many ranks (default: one on each physical core that this process may use)
+  --retries N   after a failure (a killed rank, a lost process) the same command again, up to N times (default 0): a
+                training goes on from its newest checkpoint. Not after wrong input (status 2), a diverged training (3)
+                or a stop (75). Not together with --fresh, which would begin again each time.
+  -h, --help    this text
+
+The first Ctrl-C, TERM, HUP or USR1 reaches the ranks as USR1: they save a checkpoint, and the script ends with 75. The
+same command then goes on from it. A second signal kills.
+
 ELBO: the program (default: build/elbo beside launch/); MPIRUN: the launcher (default: mpirun).
+Status: that of elbo: 0 done, 1 failed, 2 the input is wrong, 3 diverged, 75 stopped early; of a killed run, mpirun's.
 TEXT
 }
 
@@ -21,26 +30,35 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=launch/signals.sh
 . "$here/signals.sh"
 
+# number OPTION LEAST VALUE: VALUE where it is a number from LEAST.
+number() {
+    if ! [[ $3 =~ ^(0|[1-9][0-9]{0,8})$ ]] || [ "$3" -lt "$2" ]; then
+        echo "local.sh: $1 takes a number from $2, not '$3'" >&2
+        exit 2
+    fi
+    echo "$3"
+}
+
 ranks=
+retries=0
 while [ $# -gt 0 ]; do
     case $1 in
-    -n)
-        ranks=${2:-}
-        shift $(($# > 1 ? 2 : 1))
-        if ! [[ $ranks =~ ^[1-9][0-9]*$ ]]; then
-            echo "local.sh: -n takes a number of ranks from 1, not '$ranks'" >&2
-            exit 2
-        fi
-        ;;
+    -n) ranks=$(number -n 1 "${2:-}") ;;
+    --retries) retries=$(number --retries 0 "${2:-}") ;;
     -h | --help)
         usage
         exit 0
         ;;
     *) break ;;
     esac
+    shift 2
 done
 if [ $# -eq 0 ]; then
     usage >&2
+    exit 2
+fi
+if [ "$retries" -gt 0 ] && [[ " $* " == *" --fresh "* ]]; then
+    echo "local.sh: --retries with --fresh would begin again after each failure: rename the old run instead" >&2
     exit 2
 fi
 
@@ -74,4 +92,18 @@ fi
 export OMPI_MCA_btl=${OMPI_MCA_btl:-^tcp}
 # One thread a rank; training.threads is set by the program itself.
 export OMP_NUM_THREADS=1
-run_and_pass_signals "$mpirun" "${options[@]}" -n "$ranks" "$elbo" "$@"
+
+attempt=1
+while :; do
+    status=0
+    run_and_pass_signals "$mpirun" "${options[@]}" -n "$ranks" "$elbo" "$@" || status=$?
+    case $status in 0 | 2 | 3 | 75) break ;; esac
+    if [ -n "$stopped_by" ] || [ "$attempt" -gt "$retries" ]; then break; fi
+    # What killed a rank, say a machine short of memory, may need a moment to pass.
+    wait=$((2 * attempt < 60 ? 2 * attempt : 60))
+    echo "local.sh: attempt $attempt of $((retries + 1)) ended with status $status; the next one goes on from the" \
+        "newest checkpoint in $wait s" >&2
+    sleep "$wait"
+    attempt=$((attempt + 1))
+done
+exit "$status"

@@ -1,16 +1,23 @@
 # shellcheck shell=bash
-# Runs mpirun so that a stop reaches the ranks in order. mpirun answers TERM and Ctrl-C by killing them a second later and
-# loses their status, but passes USR1 on and keeps it. Sourced by local.sh, slurm.sbatch and pbs.sh.
+# Runs mpirun so that a stop reaches the ranks in order. mpirun answers TERM and Ctrl-C by killing them a second later
+# and loses their status, but passes USR1 on and keeps it. Sourced by local.sh and batch.sh.
 
-# Runs a command, turns the first TERM, INT, HUP or USR1 into USR1 for it and a second one into TERM. Returns its status.
+# Runs a command, turns the first TERM, INT, HUP or USR1 into USR1 for it and a second one into TERM. Returns its
+# status; stopped_by is then the last signal's name, or empty.
 run_and_pass_signals() {
-    local command status signalled stops=1
+    local command='' name signalled status
+    stopped_by=
+    for name in TERM INT HUP USR1; do
+        # shellcheck disable=SC2064  # the name is this turn's
+        trap "signalled=yes; pass_signal_on $name" "$name"
+    done
     # A process group of its own: a terminal sends Ctrl-C to every process of the foreground group, mpirun too.
     set -m
     "$@" </dev/null &
     command=$!
     set +m
-    trap 'signalled=yes; pass_signal_on "$command" "$stops"; stops=$((stops + 1))' TERM INT HUP USR1
+    # One that came before there was a command.
+    if [ -n "$stopped_by" ]; then kill -USR1 "$command" 2>/dev/null || true; fi
     while :; do
         signalled=
         status=0
@@ -22,11 +29,14 @@ run_and_pass_signals() {
     return "$status"
 }
 
+# Uses the command and sets the stopped_by of run_and_pass_signals, in which it is called.
 pass_signal_on() {
-    if [ "$2" -eq 1 ]; then
+    local before=$stopped_by
+    stopped_by=$1
+    if [ -z "$before" ]; then
         echo "stopping; the same command goes on from the newest checkpoint (once more: kills)" >&2
-        kill -USR1 "$1" 2>/dev/null
+        kill -USR1 "$command" 2>/dev/null || true
     else
-        kill -TERM "$1" 2>/dev/null
+        kill -TERM "$command" 2>/dev/null || true
     fi
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Prepares the machine and runs all checks: packages, format, warnings, clang-tidy, oneDNN 3, tests.
-# tests/run.sh --full adds a clang build, the sanitizers, Open MPI 5 and the quickstart.
+# tests/run.sh --full adds a clang build, the sanitizers, Open MPI 5, the quickstart, a real Slurm and more faults.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=launch/prepare.sh
@@ -21,6 +21,7 @@ logs=build/logs
 checked=build/checked # the Release build that the tests run from
 # Versions whose verdict counts: others format and warn differently.
 clang_tools=14
+fault_table=$logs/faults # rows that the scripts of tests/faults leave
 mkdir -p "$logs"
 
 running=
@@ -66,7 +67,7 @@ format() (
 
 scripts() (
     command -v shellcheck >/dev/null || skip "no shellcheck"
-    shellcheck --external-sources launch/*.sh launch/slurm.sbatch tests/*.sh .ci/run
+    shellcheck --external-sources launch/*.sh launch/*.sbatch tests/*.sh tests/faults/*.sh .ci/run
 )
 
 configure_and_build() (
@@ -104,13 +105,21 @@ onednn3() (
 clang_build() (
     command -v clang++ >/dev/null || skip "no clang++"
     configure_and_build build/clang -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++
-    ctest --test-dir build/clang --parallel "$cores" --output-on-failure --no-tests=error -E '^(cli|docs|structure)\.'
+    ctest --test-dir build/clang --parallel "$cores" --output-on-failure --no-tests=error -E '^(cli|docs|faults|structure)\.'
 )
 
 sanitizers() (
     cmake --preset asan "${cmake_options[@]}"
     cmake --build build/asan --parallel "$cores"
-    ctest --preset asan --parallel "$cores" --no-tests=error -E '^(docs|structure)\.'
+    # Of the faults damaged files and bad disks: the others are about processes.
+    ctest --preset asan --parallel "$cores" --no-tests=error -E '^(docs|structure)\.|^faults\.[^d]'
+)
+
+# What has threads of its own: the writer of checkpoints, locks and logs, the watchdog.
+thread_sanitizer() (
+    cmake --preset tsan "${cmake_options[@]}"
+    cmake --build build/tsan --parallel "$cores" --target test_training test_storage test_comm
+    ctest --preset tsan --parallel "$cores" --no-tests=error -R '^(training\.(Saver|Stop)|storage\.(.*Lock|LineLog|Checkpoint)|comm\.Watch)'
 )
 
 openmpi5() (
@@ -132,7 +141,21 @@ quickstart() (
     "$copy/launch/quickstart.sh"
 )
 
+# Not a test of ctest's: it takes minutes, and both cores.
+slurm() (
+    ELBO=$PWD/$checked/elbo PYTHONPATH=tests/cli PYTHONDONTWRITEBYTECODE=1 python3 tests/slurm/test_slurm.py
+)
+
+# What takes longer than the ordinary tests' faults.
+more_faults() (
+    export ELBO=$PWD/$checked/elbo PYTHONPATH=tests/cli PYTHONDONTWRITEBYTECODE=1
+    ELBO_FAULTS=all python3 tests/faults/test_exceptions.py
+    tests/faults/soak.sh 100
+)
+
 tests() (
+    rm -rf "$fault_table"
+    export ELBO_FAULT_TABLE=$PWD/$fault_table
     ctest --test-dir "$checked" --parallel "$cores" --output-on-failure --no-tests=error
 )
 
@@ -152,9 +175,13 @@ stage "oneDNN 3" onednn3
 if [ -n "$full" ]; then
     stage "clang" clang_build
     stage "sanitizers" sanitizers
+    stage "thread sanitizer" thread_sanitizer
     stage "Open MPI 5" openmpi5
     stage "quickstart" quickstart
+    stage "Slurm" slurm
+    stage "more faults" more_faults
 fi
 stage "tests" tests
+PYTHONDONTWRITEBYTECODE=1 python3 tests/faults/faults.py "$fault_table"
 sed -n '/^The following tests did not run:/,/^$/p' "$logs/tests.log"
 grep -E '^(100% tests passed|Total Test time)' "$logs/tests.log"

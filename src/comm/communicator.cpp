@@ -201,6 +201,10 @@ void Communicator::require_same(const std::string& what, const std::string& text
 
 Session::Session() : exceptions_(std::uncaught_exceptions()) {
     require_valid_fault();
+    if (const std::optional<Launch> launch = find_launch_without_pmi())
+        reject("{} started several copies of elbo ({}) without telling them of each other; start it by mpirun, or by "
+               "srun --mpi=pmix where this MPI supports that",
+               launch->launcher, launch->evidence);
     int provided = 0;
     check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
     check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");

@@ -95,8 +95,8 @@ public:
 
     /// Puts together for rank 0 what the owners on its node hold of array number `index`. mine: one span a slice of
     /// owned(). Where the node shares enough memory, the whole stands in that of the gradients: until the next step,
-    /// which the ranks must not begin before rank 0 has done with it. Else it stands in `room`. Other ranks get
-    /// nothing. Collective.
+    /// which the ranks must not begin before rank 0 has done with it. Else it stands in `room`. Others get nothing.
+    /// Collective.
     std::span<float> gather(std::size_t index, const std::vector<std::span<float>>& mine, std::vector<float>& room);
     /// The reverse, from rank 0 to the owners on every node. Collective.
     void scatter(std::span<const float> whole, const std::vector<std::span<float>>& mine) const;

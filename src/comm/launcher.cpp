@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <string_view>
+#include <unistd.h>
 
 namespace elbo::comm {
 namespace {
@@ -54,6 +55,14 @@ std::optional<Launch> find_launch(bool own) {
                       processes.value_or(0), *place};
     }
     return std::nullopt;
+}
+
+std::optional<Launch> find_launch_without_pmi() {
+    // A batch script, and what mpirun starts in a job, have no step's variables or mpirun's own.
+    if (!number_of("SLURM_STEP_NUM_TASKS") || number_of("OMPI_COMM_WORLD_SIZE")) return std::nullopt;
+    for (char** variable = environ; *variable; ++variable)
+        if (std::string_view(*variable).starts_with("PMI")) return std::nullopt; // PMI_RANK, PMI_FD, PMIX_RANK ...
+    return find_launch(false);
 }
 
 } // namespace elbo::comm

@@ -15,4 +15,8 @@ struct Launch {
 /// The launcher that says that this is one of several processes, or none. `own`: Open MPI's own mpirun counts too.
 std::optional<Launch> find_launch(bool own);
 
+/// Slurm's srun, where it started several processes and gave them no PMI (--mpi=none): Open MPI would end them inside
+/// MPI_Init, with pages about how it was built.
+std::optional<Launch> find_launch_without_pmi();
+
 } // namespace elbo::comm

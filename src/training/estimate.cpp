@@ -31,8 +31,10 @@ Memory memory_of_a_node(const config::Config& config, const model::Vae& model, s
     memory.optimizer = states * array;
     memory.workspace = model.workspace_bytes() + 2 * data::Loader::bytes(model.dimensions(), rows);
     memory.processes = ranks * process_bytes + library_bytes;
-    // The file's image and, where others own parts of the optimiser's state, the whole of it.
-    memory.checkpoint = (1 + states) * array + (ranks > 1 ? states * array : 0);
+    // The file's image and, where others own parts of the optimiser's state, the whole of it as far as that finds no
+    // place in the memory of the node's gradients.
+    const std::size_t places = config.communication.shared ? ranks : 1;
+    memory.checkpoint = (1 + states) * array + (ranks > 1 && states > places ? (states - places) * array : 0);
     return memory;
 }
 

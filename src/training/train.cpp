@@ -234,13 +234,10 @@ Exit train(const comm::Communicator& world, const config::Config& config, const 
     if (start.kind == Start::Kind::finished) return Exit::done;
 
     Trainer trainer(world, config, start.virtual_ranks);
-    const std::unique_ptr<storage::FolderLock> lock = open_run(world, paths, config, start, trainer);
     const bool resumes = start.kind == Start::Kind::resume;
-    Taken taken;
-    if (resumes)
-        trainer.restore(start.found.checkpoint);
-    else
-        taken = trainer.initialise();
+    const Taken taken = resumes ? Taken() : trainer.initialise(); // may refuse model.start: before there is a folder
+    const std::unique_ptr<storage::FolderLock> lock = open_run(world, paths, config, start, trainer);
+    if (resumes) trainer.restore(start.found.checkpoint);
 
     Monitor monitor(paths, config, terminal, world.first(), trainer);
     try {

@@ -10,6 +10,7 @@
 namespace {
 
 using elbo::comm::find_launch;
+using elbo::comm::find_launch_without_pmi;
 using elbo::comm::Launch;
 
 /// The environment of a launcher, and nobody else's, while it lives.
@@ -59,6 +60,24 @@ TEST(Launcher, OpenMpisOwnMpirunKnowsBetterThanTheJob) {
     EXPECT_FALSE(find_launch(false));
     ASSERT_TRUE(find_launch(true));
     EXPECT_EQ(find_launch(true)->rank, 3);
+}
+
+TEST(Launcher, SrunThatGivesNoPmiIsFoundBeforeMpiStarts) {
+    const Environment::Variables step{{"SLURM_NTASKS", "2"}, {"SLURM_STEP_NUM_TASKS", "2"}, {"SLURM_PROCID", "1"}};
+    const auto with = [&](const std::string& name, const std::string& value) {
+        Environment::Variables variables = step;
+        variables[name] = value;
+        const Environment environment(variables);
+        return find_launch_without_pmi();
+    };
+    ASSERT_TRUE(with("SLURM_STEP_NUM_TASKS", "2"));
+    EXPECT_EQ(with("SLURM_STEP_NUM_TASKS", "2")->evidence, "SLURM_STEP_NUM_TASKS=2");
+    EXPECT_FALSE(with("SLURM_STEP_NUM_TASKS", "1"));
+    EXPECT_FALSE(with("PMI_RANK", "1"));
+    EXPECT_FALSE(with("PMIX_RANK", "1"));
+    EXPECT_FALSE(with("OMPI_COMM_WORLD_SIZE", "2"));
+    const Environment batch({{"SLURM_NTASKS", "2"}, {"SLURM_PROCID", "0"}});
+    EXPECT_FALSE(find_launch_without_pmi());
 }
 
 TEST(Launcher, ValuesThatAreNoNumbersAreIgnored) {
