@@ -26,10 +26,12 @@ double warm_up(const comm::Communicator& world, Trainer& trainer, double seconds
     make_steps(trainer, first_steps);
     double taken = 0;
     Accounts ignored;
-    std::uint64_t steps = 1;
-    for (; taken < warmup_share * seconds; steps *= 2)
+    std::uint64_t steps = 0;
+    while (taken < warmup_share * seconds) {
+        steps = std::max<std::uint64_t>(1, 2 * steps);
         taken = 1e-9 * static_cast<double>(nanoseconds_of(world, trainer, steps, ignored));
-    return taken / static_cast<double>(steps / 2);
+    }
+    return taken / static_cast<double>(steps);
 }
 
 } // namespace
