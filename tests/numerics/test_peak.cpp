@@ -12,9 +12,9 @@ namespace {
 
 TEST(Peak, IsARateThatCpusHave) {
     const double one = measured_peak();
-    EXPECT_GT(one, 1e9);
+    EXPECT_GT(one, 1e8); // with sanitizers, too
     EXPECT_LT(one, 1e12);
-    EXPECT_GT(measured_peak(2), 1e9);
+    EXPECT_GT(measured_peak(2), 1e8);
 }
 
 TEST(Peak, OfBf16ExistsWhereTheCpuHasIt) {
@@ -22,7 +22,7 @@ TEST(Peak, OfBf16ExistsWhereTheCpuHasIt) {
     const std::string text{std::istreambuf_iterator<char>(file), {}};
     const std::optional<double> rate = measured_peak_bf16();
     EXPECT_EQ(rate.has_value(), text.find("avx512_bf16") != std::string::npos);
-    EXPECT_GT(rate.value_or(1e10), 1e9);
+    EXPECT_GT(rate.value_or(1e10), 1e8);
 }
 
 } // namespace
