@@ -76,6 +76,11 @@ bool train_epoch(Run& run) {
         if ((outcome.save || run.checkpoints.due_by_steps()) && !run.trainer.epoch_done()) save(run, false);
     }
     run.trainer.collect();
+    if (run.trainer.state().epoch_sum.samples == 0)
+        throw comm::AgreedError(fmt::format("training diverged: every step of epoch {} was skipped "
+                                            "(training.on_nan); try a lower optimizer.rate or set optimizer.clip",
+                                            run.trainer.state().epoch + 1),
+                                Exit::diverged);
     return true;
 }
 

@@ -2,11 +2,13 @@
 
 Environment: ELBO (the program; default build/elbo), MPIEXEC (default mpirun), ELBO_TEST_DATA (folder with mnist/).
 """
+import contextlib
 import json
 import os
 import pathlib
 import subprocess
 import tempfile
+import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -89,6 +91,54 @@ def lines(path):
 def metrics(output, kind=None):
     """Lines of a run's metrics.jsonl, of one kind where given."""
     return [line for line in lines(pathlib.Path(output) / "metrics.jsonl") if kind in (None, line["kind"])]
+
+
+TIMING = ("seconds", "samples_per_second")
+
+
+def figures(output):
+    """Lines of a run's metrics.jsonl without their timing: what two runs of the same training share."""
+    return [{key: value for key, value in line.items() if key not in TIMING} for line in metrics(output)]
+
+
+def arrays(checkpoint):
+    """Every array of a checkpoint as text that tells any two floats apart."""
+    dump = subprocess.run(["h5dump", "-g", "/parameters", "-g", "/optimizer", "-m", "%.9g", checkpoint], check=True,
+                          stdout=subprocess.PIPE).stdout
+    return dump.split(b"\n", 1)[1]  # the first line is the file's name
+
+
+def bits(run, checkpoint="latest.h5"):
+    """What two runs of the same training share to the last bit: arrays of a checkpoint, and figures()."""
+    return arrays(pathlib.Path(run) / "checkpoints" / checkpoint), figures(run)
+
+
+def wait_until(true, seconds=60, what="", pause=0.01):
+    """The first value of true() that is one; AssertionError after so many seconds, with `what`: text or what makes it."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = true()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what() if callable(what) else what}")
+        time.sleep(pause)
+
+
+class Resources:
+    """For `with`: make() starts things and hands what ends each to self.cleanup (an ExitStack), called whatever happens."""
+
+    def __enter__(self):
+        self.cleanup = contextlib.ExitStack()
+        try:
+            self.make()
+        except BaseException:
+            self.cleanup.close()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.cleanup.close()
 
 
 def events(output):

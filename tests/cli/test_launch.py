@@ -11,7 +11,6 @@ import unittest
 import elbo_cli
 
 LOCAL = elbo_cli.ROOT / "launch" / "local.sh"
-TIMING = ("seconds", "samples_per_second")
 # Long enough to be met alive, whatever the machine: stopped runs never get so far.
 ENDLESS = "training.epochs=1000000"
 LONG = "training.epochs=80"
@@ -26,18 +25,6 @@ exec "$@"
 
 def environment(**extra):
     return elbo_cli.environment({"ELBO": elbo_cli.ELBO, "MPIRUN": elbo_cli.MPIEXEC, **extra})
-
-
-def wait_until(true, seconds=60):
-    """The first value of true() that is one."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = true()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s")
-        time.sleep(0.01)
 
 
 def ranks_of(output):
@@ -68,7 +55,7 @@ class Local(elbo_cli.Case):
         process = self.start(*options, "train", "small.yaml", f"output={output}", *overrides)
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.kill)
-        wait_until(lambda: (output / "checkpoints/latest.h5").exists() or process.poll() is not None)
+        elbo_cli.wait_until(lambda: (output / "checkpoints/latest.h5").exists() or process.poll() is not None)
         return process
 
     def finish(self, process, status):
@@ -84,18 +71,15 @@ class Local(elbo_cli.Case):
         self.assertEqual(ranks_of(output), [])
         return status["step"]
 
-    def figures(self, output):
-        return [{key: value for key, value in line.items() if key not in TIMING} for line in elbo_cli.metrics(output)]
-
     def test_every_signal_saves_and_the_same_command_goes_on(self):
         output = self.folder / "runs/stopped"
         step = 0
         for name in ("TERM", "INT", "HUP", "USR1"):
             with self.subTest(signal=name):
                 process = self.train(output, ENDLESS, options=("-n", "2", "--retries", "3"))
-                wait_until(lambda: elbo_cli.status(output)["state"] == "running")
+                elbo_cli.wait_until(lambda: elbo_cli.status(output)["state"] == "running")
                 before = os.readlink(output / "checkpoints/latest.h5")
-                wait_until(lambda: os.readlink(output / "checkpoints/latest.h5") != before)
+                elbo_cli.wait_until(lambda: os.readlink(output / "checkpoints/latest.h5") != before)
                 process.send_signal(getattr(signal, f"SIG{name}"))
                 out = self.finish(process, 75)
                 self.assertIn("goes on from the newest checkpoint", out)
@@ -112,7 +96,7 @@ class Local(elbo_cli.Case):
             os.execve(LOCAL, [str(LOCAL), "-n", "2", "train", "small.yaml", f"output={output}", ENDLESS], environment())
         said = b""
         try:
-            wait_until(lambda: (output / "checkpoints/latest.h5").exists())
+            elbo_cli.wait_until(lambda: (output / "checkpoints/latest.h5").exists())
             os.write(terminal, b"\x03")
             while True:
                 said += os.read(terminal, 4096)
@@ -133,7 +117,7 @@ class Local(elbo_cli.Case):
         self.assertIn("attempt 1 of 2 ended with status", out)
         self.assertEqual(elbo_cli.status(killed)["state"], "done")
         self.assertEqual(len([event for event in elbo_cli.events(killed) if event["event"] == "resume"]), 1)
-        self.assertEqual(self.figures(whole), self.figures(killed))
+        self.assertEqual(elbo_cli.figures(whole), elbo_cli.figures(killed))
         newest = os.readlink(whole / "checkpoints/latest.h5")
         self.assertEqual(newest, os.readlink(killed / "checkpoints/latest.h5"))
         same = ["h5diff", whole / "checkpoints" / newest, killed / "checkpoints" / newest, "/parameters"]
@@ -204,7 +188,7 @@ class Script(elbo_cli.Case):
                                    encoding="utf-8", start_new_session=True)
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.kill)
-        wait_until(lambda: started.exists() and started.read_text().strip())
+        elbo_cli.wait_until(lambda: started.exists() and started.read_text().strip())
         process.terminate()
         time.sleep(1)
         self.assertIsNone(process.poll())
@@ -213,7 +197,7 @@ class Script(elbo_cli.Case):
         self.assertNotIn(process.returncode, (0, 75), out)
         self.assertNotIn("attempt", out)
         gone = pathlib.Path("/proc", started.read_text().strip())
-        wait_until(lambda: not gone.exists(), 10)
+        elbo_cli.wait_until(lambda: not gone.exists(), 10)
 
     def test_arguments(self):
         for arguments, told in ((("-n", "0", "train"), "-n takes a number from 1, not '0'"),

@@ -6,7 +6,6 @@ import unittest
 
 import elbo_cli
 
-TIMING = ("seconds", "samples_per_second")
 
 CONFIGURATION = """\
 output: runs/layouts
@@ -35,11 +34,7 @@ class Layouts(elbo_cli.Case):
 
     def bits(self, output):
         """All arrays of the newest checkpoint as text, and the metrics without what depends on the clock."""
-        run = self.folder / "runs" / output
-        dump = subprocess.run(["h5dump", "-g", "/parameters", "-g", "/optimizer", "-m", "%.9g",
-                               run / "checkpoints/latest.h5"], check=True, stdout=subprocess.PIPE).stdout
-        metrics = [{key: value for key, value in line.items() if key not in TIMING} for line in elbo_cli.metrics(run)]
-        return dump.split(b"\n", 1)[1], metrics
+        return elbo_cli.bits(self.folder / "runs" / output)
 
     def expect_same(self, expected, found, what):
         self.assertEqual(len(expected[1]), len(found[1]), what)

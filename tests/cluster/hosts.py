@@ -2,7 +2,6 @@
 
 They exist as long as the `with` block, and go whatever ends it. Needs root. Traffic stays between the namespaces.
 """
-import contextlib
 import os
 import pathlib
 import shutil
@@ -44,7 +43,7 @@ def ip(*words):
     subprocess.run(["ip", *words], check=True)
 
 
-class Hosts:
+class Hosts(elbo_cli.Resources):
     """`count` hosts; address(i) is the i-th one's."""
 
     def __init__(self, count):
@@ -57,18 +56,6 @@ class Hosts:
 
     def address(self, host):
         return f"{self.subnet}.{host + 1}"
-
-    def __enter__(self):
-        self.cleanup = contextlib.ExitStack()
-        try:
-            self.make()
-        except BaseException:
-            self.cleanup.close()
-            raise
-        return self
-
-    def __exit__(self, *_):
-        self.cleanup.close()
 
     def make(self):
         self.folder = pathlib.Path(self.cleanup.enter_context(tempfile.TemporaryDirectory(prefix="elbo-hosts-")))

@@ -6,7 +6,6 @@ import unittest
 import elbo_cli
 import hosts
 
-TIMING = ("seconds", "samples_per_second")
 
 CONFIGURATION = """\
 output: runs/one
@@ -28,11 +27,7 @@ class Cluster(elbo_cli.Case):
         self.small_run(CONFIGURATION, train=1003, test=101, size=16)
 
     def bits(self, output):
-        run = self.folder / "runs" / output
-        dump = subprocess.run(["h5dump", "-g", "/parameters", "-g", "/optimizer", "-m", "%.9g",
-                               run / "checkpoints/latest.h5"], check=True, stdout=subprocess.PIPE).stdout
-        metrics = [{key: value for key, value in line.items() if key not in TIMING} for line in elbo_cli.metrics(run)]
-        return dump.split(b"\n", 1)[1], metrics
+        return elbo_cli.bits(self.folder / "runs" / output)
 
     def expect_same(self, expected, output):
         found = self.bits(output)

@@ -24,7 +24,6 @@ import elbo_cli
 ALL = os.environ.get("ELBO_FAULTS") == "all"
 # A program with sanitizers is several times slower, and so is a machine that others use.
 PATIENCE = 5 if elbo_cli.SANITIZED else 1
-TIMING = ("seconds", "samples_per_second")
 
 # 8 x 8 pixels, 12 steps an epoch, the last of them short; steps of about 0.2 ms.
 CONFIGURATION = """\
@@ -205,10 +204,7 @@ def bits(run, checkpoint="latest.h5"):
     """All arrays of a checkpoint, its state and the run's metrics, without what depends on the clock."""
     run = pathlib.Path(run)
     path = run / "checkpoints" / checkpoint
-    dump = subprocess.run(["h5dump", "-g", "/parameters", "-g", "/optimizer", "-m", "%.9g", path], check=True,
-                          stdout=subprocess.PIPE).stdout
-    metrics = [{key: value for key, value in line.items() if key not in TIMING} for line in elbo_cli.metrics(run)]
-    return dump.split(b"\n", 1)[1], state_attributes(path), metrics
+    return elbo_cli.arrays(path), state_attributes(path), elbo_cli.figures(run)
 
 
 class Case(elbo_cli.Case):

@@ -90,6 +90,11 @@ class NotANumber(faults.Case):
         bad = self.train(*SETTINGS, "training.on_nan=skip", "training.skip_limit=3", "optimizer.rate=1e30", ranks=2,
                          expect=3)
         self.assertRegex(bad.err, "diverged at step 5 .*after 3 skipped steps in a row")
+        # Fewer steps an epoch than may be skipped in a row: there would be nothing to take the mean of.
+        bad = self.train(*SETTINGS, "training.on_nan=skip", "training.batch=520", "optimizer.rate=1e30",
+                         "output=runs/empty", ranks=2, expect=3)
+        self.assertIn("every step of epoch 2 was skipped", bad.err)
+        self.assertEqual([line["epoch"] for line in elbo_cli.metrics(self.run_folder("empty"))], [1])
         self.row("NaN in every step, on_nan: skip", "ended after skip_limit, status 3")
 
 

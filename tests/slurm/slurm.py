@@ -4,6 +4,7 @@ It exists as long as the `with` block: whatever ends that, its jobs end, and its
 """
 import atexit
 import contextlib
+import functools
 import os
 import pathlib
 import shutil
@@ -11,9 +12,11 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 
 import elbo_cli
+
+# Every look is a command of Slurm's.
+wait_until = functools.partial(elbo_cli.wait_until, pause=0.2)
 
 PROGRAMS = ("setpriv", "munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "sinfo", "scancel",
             "scontrol")
@@ -73,35 +76,10 @@ def free_ports(count):
         return [one.getsockname()[1] for one in sockets]
 
 
-def wait_until(true, seconds, what):
-    """The first value of true() that is one; AssertionError after so many seconds, with `what`: text or what makes it.
-    """
-    deadline = time.monotonic() + seconds
-    while True:
-        value = true()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {what() if callable(what) else what}")
-        time.sleep(0.2)
-
-
-class Slurm:
+class Slurm(elbo_cli.Resources):
     """run(...) calls Slurm's commands; job(...) tells how a job stands."""
 
-    def __enter__(self):
-        self.cleanup = contextlib.ExitStack()
-        try:
-            self.start()
-        except BaseException:
-            self.cleanup.close()
-            raise
-        return self
-
-    def __exit__(self, *_):
-        self.cleanup.close()
-
-    def start(self):
+    def make(self):
         self.folder = pathlib.Path(self.cleanup.enter_context(tempfile.TemporaryDirectory(prefix="elbo-slurm-")))
         # Tests that are interrupted do not leave their contexts.
         atexit.register(self.cleanup.close)

@@ -11,7 +11,6 @@ import unittest
 import elbo_cli
 import slurm
 
-TIMING = ("seconds", "samples_per_second")
 ENDLESS = 1000000
 # Slurm's clock: limits are whole minutes, and looked at every half a minute. A job that is to be signalled 58 s before
 # its limit of a minute is signalled 2 to 40 s after its start: a run of this many seconds cannot be done by then.
@@ -55,8 +54,7 @@ class Jobs(elbo_cli.Case):
         slurm.wait_until(latest.exists, 60, lambda: self.said(job))
 
     def figures(self, output):
-        return [{key: value for key, value in line.items() if key not in TIMING}
-                for line in elbo_cli.metrics(self.folder / output)]
+        return elbo_cli.figures(self.folder / output)
 
     def expect_same(self, *outputs):
         """Two runs have the same metrics, and the same bits in their last checkpoints."""
