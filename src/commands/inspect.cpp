@@ -7,6 +7,7 @@
 #include "storage/checkpoint.hpp"
 #include "storage/dataset.hpp"
 #include "training/estimate.hpp"
+#include "training/inputs.hpp"
 #include "training/schema.hpp"
 #include "training/state.hpp"
 
@@ -82,32 +83,36 @@ void print_memory(const training::Memory& memory, const model::Vae& model) {
     fmt::print("\nmemory of a node{}\n", each);
     row(model.precision() == Precision::bf16 ? "values and their bf16 copy, shared" : "values, one copy",
         memory.values);
-    row("data in its own type, one copy", memory.data);
+    if (memory.data > 0) row("data in its own type, one copy", memory.data);
     row("gradients" + each, memory.gradients);
     row("optimiser's state", memory.optimizer);
     row("activations and batches" + each, memory.ranks * memory.workspace);
     row("processes, MPI and oneDNN" + each, memory.processes);
-    row("in all", memory.node());
+    row(memory.data > 0 ? "in all" : "in all, without data", memory.node());
     row("in all while it saves", memory.node() + memory.checkpoint);
 }
 
 void inspect_configuration(const InspectOptions& options) {
     const config::Config config =
         config::parse(config::read_source(options.file), options.overrides, training::schema());
-    const storage::DatasetInfo train = header_of(config.data.train, "/train/x");
+    const storage::DatasetInfo train = training::header_or_shape(config.data);
+    const bool there = train.rows() > 0;
     std::size_t data_bytes = train.rows() * train.row_bytes();
-    if (!config.data.validation.empty()) {
+    if (there && !config.data.validation.empty()) {
         const storage::DatasetInfo validation = header_of(config.data.validation, "/test/x");
         data_bytes += validation.rows() * validation.row_bytes();
     }
-    const std::size_t batch = std::min(
-        config.training.batch.value_or(config.training.batch_per_rank.value_or(1) * options.ranks), train.rows());
+    std::size_t batch = config.training.batch.value_or(config.training.batch_per_rank.value_or(1) * options.ranks);
+    if (there) batch = std::min(batch, train.rows());
     const std::size_t rows = (batch + options.ranks - 1) / options.ranks;
     const model::Vae model(config.model, train.sample_shape(), rows, config.training.precision);
 
-    fmt::print("{}: configuration\n  output  {}\n  train   {}:{}, {} x {} {}\n  batch   {} = up to {} a rank x {}\n",
-               options.file, config.output, train.file, train.name, with_commas(train.rows()),
-               describe(train.sample_shape()), storage::name_of(train.type), batch, rows, options.ranks);
+    const std::string data = there ? fmt::format("{}:{}, {} x {} {}", train.file, train.name, with_commas(train.rows()),
+                                                 describe(train.sample_shape()), storage::name_of(train.type))
+                                   : fmt::format("{} is not there; samples of {} as data.shape says", train.file,
+                                                 describe(train.sample_shape()));
+    fmt::print("{}: configuration\n  output  {}\n  train   {}\n  batch   {} = up to {} a rank x {}\n", options.file,
+               config.output, data, batch, rows, options.ranks);
     print_parameters(model);
     fmt::print("\na training step takes {:.2f} million floating point operations a sample, in {}\n",
                model.flops_per_sample() / 1e6, name_of(model.precision()));

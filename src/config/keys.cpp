@@ -29,7 +29,7 @@ const auto table = std::to_array<CoreKey>({
       Effect::trajectory},
      [](Config& c, const Checked& v) { c.data.validation = v.text(); }},
     {{"data.shape", Type::integers, "~",
-      "of a sample: what elbo bench makes data of where data.train does not exist; training data must have it",
+      "of a sample: what elbo bench and inspect go by where data.train does not exist; training data must have it",
       Effect::none, 1, most_rows},
      [](Config& c, const Checked& v) { c.data.shape = v.counts(); }},
     {{"data.binarize",

@@ -36,6 +36,9 @@ Inputs read_inputs(const comm::Nodes& nodes, const config::Config& config);
 /// Samples a step that are configured, however many there are.
 std::uint64_t asked_batch(const config::Training& settings, std::uint64_t virtual_ranks);
 
+/// The header of data.train or, where there is no such file, one of no rows of uint8 in data.shape.
+storage::DatasetInfo header_or_shape(const config::Data& settings);
+
 /// Numbers made up for measuring, in as many samples as make whole batches: of the shape and type of data.train where
 /// it exists, else of uint8 in data.shape. No validation data.
 Inputs synthetic_inputs(const comm::Nodes& nodes, const config::Config& config, std::uint64_t batch);

@@ -20,32 +20,12 @@ namespace {
 constexpr std::size_t most_bytes = std::size_t{64} << 20;
 constexpr std::size_t usual_samples = 60000;
 
-/// What is known of the data before any is made.
-storage::DatasetInfo header_of(const config::Data& settings) {
-    storage::DatasetInfo info{"synthetic", "/train/x", {usual_samples}, storage::ElementType::u8, "uint8", {}, 0};
-    const std::size_t colon = std::filesystem::exists(settings.train) ? std::string::npos : settings.train.rfind(":/");
-    if (std::filesystem::exists(settings.train.substr(0, colon))) {
-        const storage::Location place = storage::locate(settings.train, "/train/x");
-        const storage::DatasetInfo found = storage::DatasetReader(place.file, place.dataset).info();
-        info.shape = found.shape;
-        info.type = found.type;
-        info.stored = found.stored;
-        return info;
-    }
-    if (settings.shape.empty())
-        reject("data.train: {} does not exist, and data.shape is not set; without a dataset give a sample's shape, as "
-               "in data.shape=[784]",
-               settings.train);
-    info.shape.insert(info.shape.end(), settings.shape.begin(), settings.shape.end());
-    return info;
-}
-
 /// Rank 0's for all: other hosts need not have the file.
 storage::DatasetInfo agreed_header(const comm::Communicator& world, const config::Data& settings) {
     storage::DatasetInfo info;
     std::string text;
     world.on_first([&] {
-        info = header_of(settings);
+        info = header_or_shape(settings);
         text = fmt::format("{} {}", static_cast<int>(info.type), fmt::join(info.shape, " "));
     });
     std::istringstream words(world.broadcast(text));
@@ -53,6 +33,7 @@ storage::DatasetInfo agreed_header(const comm::Communicator& world, const config
     words >> type;
     info = {"synthetic", "/train/x", {}, static_cast<storage::ElementType>(type), "", {}, 0};
     for (std::size_t extent; words >> extent;) info.shape.push_back(extent);
+    if (info.rows() == 0) info.shape.front() = usual_samples;
     info.stored = storage::name_of(info.type);
     return info;
 }
@@ -101,6 +82,21 @@ void fill(storage::ElementType type, std::span<std::byte> bytes, double scale) {
 }
 
 } // namespace
+
+storage::DatasetInfo header_or_shape(const config::Data& settings) {
+    const std::size_t colon = std::filesystem::exists(settings.train) ? std::string::npos : settings.train.rfind(":/");
+    if (std::filesystem::exists(settings.train.substr(0, colon))) {
+        const storage::Location place = storage::locate(settings.train, "/train/x");
+        return storage::DatasetReader(place.file, place.dataset).info();
+    }
+    if (settings.shape.empty())
+        reject("data.train: {} does not exist, and data.shape is not set; without a dataset give a sample's shape, as "
+               "in data.shape=[784]",
+               settings.train);
+    storage::DatasetInfo info{settings.train, "", {0}, storage::ElementType::u8, "uint8", {}, 0};
+    info.shape.insert(info.shape.end(), settings.shape.begin(), settings.shape.end());
+    return info;
+}
 
 Inputs synthetic_inputs(const comm::Nodes& nodes, const config::Config& config, std::uint64_t batch) {
     storage::DatasetInfo info = agreed_header(nodes.world(), config.data);

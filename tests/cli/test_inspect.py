@@ -36,6 +36,16 @@ class Inspect(elbo_cli.Case):
         products = 64 * 16 + 16 * 8 + 4 * 16 + 16 * 64
         self.assertIn(f"{2 * (3 * products - 64 * 16) / 1e6:.2f} million", out)
 
+    def test_configuration_without_its_dataset(self):
+        there = self.elbo("inspect", self.config).out
+        elsewhere = ("data.train=nowhere.h5:/train/x", "data.validation=nowhere.h5:/test/x")
+        out = self.elbo("inspect", self.config, *elsewhere, "data.shape=[8, 8]").out
+        self.assertIn("nowhere.h5:/train/x is not there; samples of 8 x 8", out)
+        self.assertIn("in all, without data", out)
+        parameters = re.compile(r"\nparameters\n(?:  .*\n)+")
+        self.assertEqual(parameters.search(out)[0], parameters.search(there)[0])
+        self.assertIn("data.shape", self.elbo("inspect", self.config, *elsewhere, expect=2).err)
+
     @unittest.skipIf(elbo_cli.SANITIZED, "sanitizers take memory of their own")
     def test_memory_is_what_inspect_says(self):
         config = elbo_cli.CONFIGURATION.replace("dense: 16", "dense: 1500")
