@@ -56,8 +56,7 @@ public:
         exchange_.write_values([&](std::span<float> values) {
             vae_.initialise(1, std::vector<double>(network.dimensions, 0.13), values);
         });
-        for (const comm::Slice slice : exchange_.owned())
-            adam_.push_back(optimizers::optimizer_kind("adam").make(bench::adam_settings(), slice.begin, slice.size()));
+        adam_ = optimizers::optimizer_kind("adam").make(bench::adam_settings(), exchange_.owned_elements());
     }
 
     void step() override {
@@ -65,8 +64,9 @@ public:
             vae_.gradient(exchange_.values(), batches_.at(step_), {1, Purpose::posterior, 0}, 1, 1.0 / rows, gradients,
                           final_from);
         };
-        const auto update = [&](std::size_t slice, std::size_t begin, std::size_t end) {
-            return adam_[slice]->update(begin, end, exchange_.values(), exchange_.gradients(), {1e-3, step_ + 1, 1});
+        const auto update = [&](comm::Slice slice, std::size_t own) {
+            return adam_->update({slice.begin, slice.end, own}, exchange_.values(), exchange_.gradients(),
+                                 {1e-3, step_ + 1, 1});
         };
         exchange_.step(evaluate, update);
         ++step_;
@@ -77,7 +77,7 @@ private:
     bench::Batches batches_;
     comm::Nodes nodes_;
     comm::Exchange exchange_;
-    std::vector<std::unique_ptr<optimizers::Optimizer>> adam_;
+    std::unique_ptr<optimizers::Optimizer> adam_;
     std::uint64_t step_ = 0;
 };
 
@@ -89,14 +89,14 @@ public:
           batches_(rows, network.dimensions),
           values_(vae.parameters().size()),
           gradients_(values_.span().size()),
-          adam_(optimizers::optimizer_kind("adam").make(bench::adam_settings(), 0, values_.span().size())) {
+          adam_(optimizers::optimizer_kind("adam").make(bench::adam_settings(), values_.span().size())) {
         vae.initialise(1, std::vector<double>(network.dimensions, 0.13), values_.span());
     }
 
     void step() override {
         vae_.gradient(values_.span(), batches_.at(step_), {1, Purpose::posterior, 0}, 1, 1.0 / rows, gradients_.span());
         world().sum(gradients_.span());
-        adam_->update(0, values_.span().size(), values_.span(), gradients_.span(), {1e-3, ++step_, 1});
+        adam_->update({0, values_.span().size(), 0}, values_.span(), gradients_.span(), {1e-3, ++step_, 1});
     }
 
 private:

@@ -37,7 +37,7 @@ struct Training {
         vae.initialise(1, std::vector<double>(network.dimensions, 0.13), values.span());
         if (precision == Precision::bf16)
             copy({values.span().data(), 1, rounded.size()}, {rounded.data(), 1, rounded.size()});
-        adam = optimizers::optimizer_kind("adam").make(bench::adam_settings(), 0, values.span().size());
+        adam = optimizers::optimizer_kind("adam").make(bench::adam_settings(), values.span().size());
     }
 
     model::Batch next() const { return batches.at(step); }
@@ -49,7 +49,7 @@ struct Training {
     }
 
     void update() {
-        adam->update(0, values.span().size(), values.span(), gradients.span(), {1e-3, step + 1, 1}, rounded);
+        adam->update({0, values.span().size(), 0}, values.span(), gradients.span(), {1e-3, step + 1, 1}, rounded);
     }
 
     void evaluate() {

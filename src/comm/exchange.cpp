@@ -15,9 +15,10 @@
 namespace elbo::comm {
 namespace {
 
-/// A bucket of 1 MiB: messages long enough for a network's bandwidth, short enough to overlap with the backward pass,
-/// and on one node to be added and updated while still in the cache.
-constexpr std::size_t blocks_a_bucket = 64;
+/// A bucket of 1 MiB where there are several nodes: messages long enough for a network's bandwidth, short enough to
+/// overlap with the backward pass. On one node smaller ones serve, so that gradients are summed and used while they are
+/// still in the cache: 128 KiB a rank.
+constexpr std::size_t most_blocks_a_bucket = 64, blocks_a_rank = 8;
 
 /// Empty looks before a waiting rank lets another have its core.
 constexpr int patience = 4096;
@@ -31,9 +32,10 @@ void relax() {
 #endif
 }
 
-/// A rank alone has one bucket: it has nobody to exchange with.
 std::vector<Slice> plan_buckets(const Nodes& nodes, std::size_t elements) {
-    return buckets_of(elements, nodes.world().size() == 1 ? elements / sum_block + 1 : blocks_a_bucket);
+    const std::size_t ranks = static_cast<std::size_t>(nodes.node().size());
+    return buckets_of(elements,
+                      nodes.count() > 1 ? most_blocks_a_bucket : std::min(most_blocks_a_bucket, blocks_a_rank * ranks));
 }
 
 /// The additions into slots from `into` on that follow the last leaf of a subtree, innermost first.
@@ -76,6 +78,8 @@ Exchange::Exchange(const Nodes& nodes, std::size_t parameters, std::size_t virtu
         owned_.push_back(owned_of(bucket, me_, locals_));
         updated_.push_back({std::min(owned_.back().begin, parameters), std::min(owned_.back().end, parameters)});
     }
+    own_.resize(buckets_.size());
+    for (std::size_t i = buckets_.size(), own = 0; i-- > 0; own += updated_[i].size()) own_[i] = own;
     folds_after_last(roots_.back(), roots_.size() - 1, last_folds_);
     plan_node_sums();
     map_memory(precision);
@@ -136,6 +140,8 @@ void Exchange::map_memory(Precision precision) {
     }
 }
 
+std::size_t Exchange::owned_elements() const { return own_.front() + updated_.front().size(); }
+
 std::size_t Exchange::bytes_read() const {
     std::size_t others = 0;
     for (const std::vector<Place>& parts : node_parts_)
@@ -159,7 +165,7 @@ void Exchange::round_values() {
     nodes_.node().barrier();
 }
 
-Wishes Exchange::step(const Evaluate& evaluate, const UpdateRange& update, const BeforeUpdate& before_update) {
+Wishes Exchange::step(const Evaluate& evaluate, const UpdateSlice& update, const BeforeUpdate& before_update) {
     final_from_ = elements_;
     begun_ = completed_ = 0;
     verdict_ = {};
@@ -171,8 +177,7 @@ Wishes Exchange::step(const Evaluate& evaluate, const UpdateRange& update, const
     if (before_update) {
         const bool wanted = before_update(agree_on_node());
         for (std::size_t i = 0; wanted && i < updated_.size(); ++i)
-            if (updated_[i].size() > 0 && !update(i, updated_[i].begin, updated_[i].end))
-                verdict_.add(Wish::not_finite);
+            if (updated_[i].size() > 0 && !update(updated_[i], own_[i])) verdict_.add(Wish::not_finite);
     }
     ++steps_;
     return agree_on_node();
@@ -269,7 +274,7 @@ void Exchange::complete(std::size_t bucket) {
     for (std::size_t i = 0; owned_[bucket].end > slice.end && i < wish_count; ++i)
         if (const std::size_t at = parameters_ + i; at >= owned_[bucket].begin && at < owned_[bucket].end)
             if (slot(me_, 0)[at] != 0) verdict_.add(Wish{i});
-    if (update_ && slice.size() > 0 && !(*update_)(bucket, slice.begin, slice.end)) verdict_.add(Wish::not_finite);
+    if (update_ && slice.size() > 0 && !(*update_)(slice, own_[bucket])) verdict_.add(Wish::not_finite);
     ++completed_;
 }
 

@@ -24,9 +24,9 @@ namespace elbo::comm {
 using FinalFrom = std::function<void(std::size_t offset)>;
 /// Computes a virtual rank's gradient, overwriting `gradients`; may tell what is final before it returns.
 using Evaluate = std::function<void(std::size_t virtual_rank, std::span<float> gradients, const FinalFrom& final_from)>;
-/// Updates values [begin, end) from gradients [begin, end), within slice number `slice` of owned(); false where a new
-/// value is not finite.
-using UpdateRange = std::function<bool(std::size_t slice, std::size_t begin, std::size_t end)>;
+/// Updates the values of a slice from its gradients; false where a new value is not finite. own: the slice's first
+/// place among all elements that this rank owns, in their order.
+using UpdateSlice = std::function<bool(Slice slice, std::size_t own)>;
 
 /// What one rank may want all to do after a step. Wishes travel with the gradient: a few elements behind the
 /// parameters' own, summed with them, so that all ranks learn of them at the same step without a message more.
@@ -70,6 +70,7 @@ public:
 
     /// The slices whose update is this rank's, one a bucket (it may be empty).
     std::span<const Slice> owned() const { return updated_; }
+    std::size_t owned_elements() const; ///< of all of them
 
     /// Has all ranks learn of a wish at the end of the step that is under way or, where this rank's first gradient of
     /// it is final already, of the next.
@@ -84,7 +85,7 @@ public:
     /// before_update, updates wait until the whole gradient is known, and it is called first (for its norm) and
     /// decides. Afterwards values() is new. Returns what any rank wished, not_finite also where an update said so: the
     /// same on all ranks. Collective.
-    Wishes step(const Evaluate& evaluate, const UpdateRange& update, const BeforeUpdate& before_update = {});
+    Wishes step(const Evaluate& evaluate, const UpdateSlice& update, const BeforeUpdate& before_update = {});
 
     /// Euclidean norm of the complete gradient: the same bits on every rank and layout. In before_update; collective.
     double gradient_norm();
@@ -93,13 +94,13 @@ public:
     /// Collective.
     std::int64_t values_hash();
 
-    /// Puts together for rank 0 what the owners on its node hold of array number `index`. mine: one span a slice of
-    /// owned(). Where the node shares enough memory, the whole stands in that of the gradients: until the next step,
-    /// which the ranks must not begin before rank 0 has done with it. Else it stands in `room`. Others get nothing.
-    /// Collective.
-    std::span<float> gather(std::size_t index, const std::vector<std::span<float>>& mine, std::vector<float>& room);
+    /// Puts together for rank 0 what the owners on its node hold of array number `index`. mine: owned_elements()
+    /// floats, in the elements' order. Where the node shares enough memory, the whole stands in that of the gradients:
+    /// until the next step, which the ranks must not begin before rank 0 has done with it. Else it stands in `room`.
+    /// Others get nothing. Collective.
+    std::span<float> gather(std::size_t index, std::span<const float> mine, std::vector<float>& room);
     /// The reverse, from rank 0 to the owners on every node. Collective.
-    void scatter(std::span<const float> whole, const std::vector<std::span<float>>& mine) const;
+    void scatter(std::span<const float> whole, std::span<float> mine) const;
 
     /// Gradient arrays that a rank with these virtual ranks keeps: at most 2 log2 V.
     static std::size_t gradient_arrays(std::size_t virtual_ranks, Leaves leaves);
@@ -131,7 +132,8 @@ private:
     Leaves leaves_;
     std::vector<Leaves> roots_;          ///< of this rank's leaves: root i is summed in slot i
     std::vector<Slice> buckets_;         ///< in the order in which a backward pass finishes
-    std::vector<Slice> owned_, updated_; ///< the same, without the wishes
+    std::vector<Slice> owned_, updated_; ///< of each bucket; the same, without the wishes
+    std::vector<std::size_t> own_;       ///< of each of updated_: its first place among all
     std::vector<Summation> node_sums_;   ///< one for each root of the node's leaves
     std::vector<std::vector<Place>> node_parts_;
     std::vector<const float*> sources_;                           ///< of the node sum that is being formed
@@ -150,7 +152,7 @@ private:
     std::uint64_t steps_ = 0, barriers_ = 0;
     std::size_t final_from_ = 0;            ///< of this step
     std::size_t begun_ = 0, completed_ = 0; ///< buckets of this step
-    const UpdateRange* update_ = nullptr;   ///< to be called as soon as a bucket is complete
+    const UpdateSlice* update_ = nullptr;   ///< to be called as soon as a bucket is complete
     Wishes wishes_;                         ///< this rank's, of the step to come
     Wishes verdict_;                        ///< of what this rank owns of the step
 };

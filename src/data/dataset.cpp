@@ -1,6 +1,8 @@
 #include "data/dataset.hpp"
 
 #include "base/error.hpp"
+#include "numerics/prefetch.hpp"
+#include "numerics/widen.hpp"
 #include "storage/hash.hpp"
 
 #include <algorithm>
@@ -135,7 +137,7 @@ Dataset::Dataset(storage::DatasetInfo info, std::span<const std::byte> bytes, st
     });
     mean_ = summary.mean;
     for (double& mean : mean_) mean *= scale_;
-    // As floats, like the values that gather() gives: 255 scales to 1 exactly.
+    // As floats, like the values that read() gives: 255 scales to 1 exactly.
     const float ends[] = {static_cast<float>(summary.least) * scale_, static_cast<float>(summary.greatest) * scale_};
     least_ = std::min(ends[0], ends[1]);
     greatest_ = std::max(ends[0], ends[1]);
@@ -143,15 +145,28 @@ Dataset::Dataset(storage::DatasetInfo info, std::span<const std::byte> bytes, st
         storage::fingerprint(fmt::format("{} {}", storage::name_of(info_.type), describe(info_.shape)), bytes_);
 }
 
-void Dataset::gather(std::span<const std::uint64_t> samples, Matrix<float> out) const {
+namespace {
+
+template <class T>
+void convert(std::span<const T> row, float scale, std::span<float> out) {
+    if constexpr (std::is_same_v<T, std::uint8_t>)
+        widen(row, scale, out);
+    else
+        std::ranges::transform(row, out.begin(), [scale](T x) { return static_cast<float>(x) * scale; });
+}
+
+} // namespace
+
+void Dataset::fetch(std::uint64_t sample) const {
+    constexpr std::size_t cache_line = 64;
+    const std::span<const std::byte> row = bytes_.subspan(sample * info_.row_bytes(), info_.row_bytes());
+    for (std::size_t at = 0; at < row.size(); at += cache_line) elbo::fetch(&row[at]);
+}
+
+void Dataset::read(std::uint64_t sample, std::span<float> out) const {
     with_type(info_.type, [&](auto zero) {
-        using T = decltype(zero);
-        const std::span<const T> values = values_of<T>(bytes_);
-        for (std::size_t i = 0; i < samples.size(); ++i) {
-            const T* const from = &values[samples[i] * dimensions()];
-            float* const to = out.row(i).data();
-            for (std::size_t j = 0; j < dimensions(); ++j) to[j] = static_cast<float>(from[j]) * scale_;
-        }
+        const auto values = values_of<decltype(zero)>(bytes_);
+        convert(values.subspan(sample * dimensions(), dimensions()), scale_, out);
     });
 }
 

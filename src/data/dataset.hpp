@@ -43,8 +43,10 @@ public:
     /// A hash of shape, type and contents, as 16 hexadecimal digits: the same data, wherever it lies.
     const std::string& fingerprint() const { return fingerprint_; }
 
-    /// Scaled rows of these samples: out is [samples.size(), dimensions()].
-    void gather(std::span<const std::uint64_t> samples, Matrix<float> out) const;
+    /// A sample's scaled values; out has dimensions() of them.
+    void read(std::uint64_t sample, std::span<float> out) const;
+    /// Has a sample's cache lines fetched while others are worked on: rows of a shuffled order lie far from each other.
+    void fetch(std::uint64_t sample) const;
 
 private:
     Dataset(const storage::Location& location, const std::shared_ptr<const std::vector<std::byte>>& bytes,

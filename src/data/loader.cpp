@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 
+#include <algorithm>
 #include <numeric>
 
 namespace elbo::data {
@@ -33,9 +34,12 @@ std::size_t Loader::bytes(std::size_t dimensions, std::size_t max_rows) {
 }
 
 Rows Loader::fill(const Stream& noise) {
+    constexpr std::size_t ahead = 4; // rows, which take longer to make than memory takes to answer
     const Matrix<float> x(x_.span().data(), samples_.size(), dataset_.dimensions());
-    dataset_.gather(samples_, x);
+    for (std::size_t i = 0; i < std::min(ahead, x.rows()); ++i) dataset_.fetch(samples_[i]);
     for (std::size_t i = 0; i < x.rows(); ++i) {
+        if (i + ahead < x.rows()) dataset_.fetch(samples_[i + ahead]);
+        dataset_.read(samples_[i], x.row(i));
         if (binarize_ == Binarize::dynamic) binarize(noise, samples_[i], x.row(i));
         if (binarize_ == Binarize::threshold)
             for (float& value : x.row(i)) value = value >= 0.5F ? 1.0F : 0.0F;

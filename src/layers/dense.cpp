@@ -3,6 +3,13 @@
 #include "layers/dense.hpp"
 
 namespace elbo::layers {
+namespace {
+
+/// Rows of a weight's gradient that are computed at a time, so that they are still in the cache when they are summed
+/// and used. Each panel reads the layer's whole input, which has to lie in the cache then.
+constexpr std::size_t rows_of_a_panel = 64, most_cached_bytes = std::size_t{512} << 10;
+
+} // namespace
 
 Dense::Dense(Activation activation, std::span<const Part> parts, const Building& building)
     : activation_(activation),
@@ -31,6 +38,8 @@ Dense::Dense(Activation activation, std::span<const Part> parts, const Building&
         first = false;
     }
     output_ = {units};
+    const bool in_is_cached = building.max_rows * inputs_ * sizeof(float) < most_cached_bytes;
+    panel_rows_ = in_is_cached ? std::min(units, rows_of_a_panel) : units;
     if (keeps_slope_) slope_ = workspace_.plan(building.max_rows * units, precision_);
 }
 
@@ -57,11 +66,17 @@ void Dense::forward(const Values& values, ConstAnyMatrix in, AnyMatrix out) {
 }
 
 void Dense::backward(const Values& values, ConstAnyMatrix in, ConstAnyMatrix out, AnyMatrix diff_out, AnyMatrix diff_in,
-                     std::span<float> gradients) {
+                     std::span<float> gradients, const FinalFrom& final_from) {
     const ConstAnyMatrix kept = keeps_slope_ ? ConstAnyMatrix(slope(out.rows())) : out;
     backpropagate_activation(activation_, kept, diff_out, gradients.subspan(bias_, units()));
-    diff_weight_(diff_out, in, {gradients.data() + weight_, units(), inputs_});
     if (diff_in.columns() != 0) diff_in_(diff_out, weight(values), diff_in);
+    const std::size_t panels = std::max<std::size_t>(1, units() / panel_rows_);
+    for (std::size_t panel = panels; panel-- > 0;) {
+        const std::size_t first = panel * panel_rows_, end = panel + 1 == panels ? units() : first + panel_rows_;
+        diff_weight_(diff_out.some_columns(first, end - first), in,
+                     {gradients.data() + weight_ + first * inputs_, end - first, inputs_});
+        if (panel > 0) final_from(weight_ + first * inputs_);
+    }
 }
 
 namespace {

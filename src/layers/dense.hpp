@@ -26,7 +26,7 @@ public:
     double flops_per_sample() const override;
     void forward(const Values& values, ConstAnyMatrix in, AnyMatrix out) override;
     void backward(const Values& values, ConstAnyMatrix in, ConstAnyMatrix out, AnyMatrix diff_out, AnyMatrix diff_in,
-                  std::span<float> gradients) override;
+                  std::span<float> gradients, const FinalFrom& final_from) override;
 
 private:
     std::size_t units() const { return output_.front(); }
@@ -39,6 +39,7 @@ private:
     std::size_t inputs_;
     Shape output_;
     std::size_t weight_ = 0, bias_ = 0; ///< offsets in the flat arrays
+    std::size_t panel_rows_ = 0;        ///< of the weight's gradient, computed at a time
     Workspace& workspace_;
     std::size_t slope_ = 0; ///< in the workspace, where the activation keeps it
     bool keeps_slope_;

@@ -25,6 +25,9 @@ struct Building {
     Precision precision = Precision::fp32; ///< of activations, their gradients and the operands of products
 };
 
+/// Told in a backward pass: from this offset of the flat arrays on, gradients are final and values no longer needed.
+using FinalFrom = std::function<void(std::size_t offset)>;
+
 class Layer {
 public:
     virtual ~Layer() = default;
@@ -37,8 +40,9 @@ public:
     /// After forward() with the same in and out. diff_out: gradient of the objective by out, of the building's
     /// precision; used up as scratch. diff_in may be of either.
     /// Overwrites this layer's part of gradients; writes diff_in unless it is empty (0 columns: the first layer's).
+    /// May tell final_from of parts of it, from the end to the begin; the last, the whole, is told by the caller.
     virtual void backward(const Values& values, ConstAnyMatrix in, ConstAnyMatrix out, AnyMatrix diff_out,
-                          AnyMatrix diff_in, std::span<float> gradients) = 0;
+                          AnyMatrix diff_in, std::span<float> gradients, const FinalFrom& final_from) = 0;
 };
 
 /// A row of the table of layers: its schema, and what builds it.
@@ -48,9 +52,6 @@ struct LayerKind {
 };
 
 std::span<const LayerKind> layer_kinds();
-
-/// Told in a backward pass: from this offset of the flat arrays on, gradients are final and values no longer needed.
-using FinalFrom = std::function<void(std::size_t offset)>;
 
 /// Layers in sequence, with the activations and gradients between them in the workspace.
 class Stack {

@@ -85,7 +85,7 @@ void Stack::backward(const Values& values, AnyMatrix diff_in, std::span<float> g
     }
     for (std::size_t i = layers_.size(); i-- > 0;) {
         const ConstAnyMatrix in = i == 0 ? in_ : ConstAnyMatrix(out(i - 1));
-        layers_[i].layer->backward(values, in, out(i), diff(i), i == 0 ? diff_in : diff(i - 1), gradients);
+        layers_[i].layer->backward(values, in, out(i), diff(i), i == 0 ? diff_in : diff(i - 1), gradients, final_from);
         final_from(layers_[i].first);
     }
 }

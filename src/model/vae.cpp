@@ -236,7 +236,7 @@ Bound Vae::gradient(const layers::Values& values, const Batch& batch, const Stre
                            gradients);
     const Bound result = bound(p, rows);
     if (forward_done) forward_done(result);
-    p.output.backward(values, f.decoded, f.outputs, diff_outputs, p.decoder.diff_output(), gradients);
+    p.output.backward(values, f.decoded, f.outputs, diff_outputs, p.decoder.diff_output(), gradients, final_from);
     final_from(p.output_first);
     const Matrix<float> diff_z = p.piece(p.diff_z_at, rows, p.latent);
     p.decoder.backward(values, diff_z, gradients, final_from);
@@ -244,7 +244,7 @@ Bound Vae::gradient(const layers::Values& values, const Batch& batch, const Stre
     const AnyMatrix diff_heads = p.gradient_of(f.heads, p.diff_heads_at);
     backpropagate_posterior(f.heads, f.noise, diff_z, static_cast<float>(scale * beta), diff_heads);
     const AnyMatrix diff_hidden = p.encoder.empty() ? AnyMatrix() : p.encoder.diff_output();
-    p.heads.backward(values, f.hidden, f.heads, diff_heads, diff_hidden, gradients);
+    p.heads.backward(values, f.hidden, f.heads, diff_heads, diff_hidden, gradients, final_from);
     final_from(p.heads_first);
     p.encoder.backward(values, {}, gradients, final_from);
     return result;

@@ -57,6 +57,11 @@ public:
         return precision_ == Precision::bf16 ? call(as<BFloat16>()) : call(as<float>());
     }
 
+    /// Columns [first, first + count) of all rows.
+    BasicAnyMatrix some_columns(std::size_t first, std::size_t count) const {
+        return visit([&](auto typed) { return BasicAnyMatrix(typed.some_columns(first, count)); });
+    }
+
 private:
     Memory* data_ = nullptr;
     Precision precision_ = Precision::fp32;

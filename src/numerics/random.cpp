@@ -41,15 +41,25 @@ HWY_INLINE Words product(Words a, std::uint32_t b) {
 #endif
 }
 
+/// The upper word of each lane in its lower half.
+HWY_INLINE Words high(Words a) {
+#if HWY_TARGET == HWY_SCALAR
+    return hn::ShiftRight<32>(a);
+#else
+    const hn::Repartition<std::uint32_t, Wide> narrow;
+    return hn::BitCast(Wide(), hn::Shuffle2301(hn::BitCast(narrow, a)));
+#endif
+}
+
 /// One counter a lane.
 struct Counters {
     Words c0, c1, c2, c3;
 
     HWY_INLINE void round(Words k0, Words k1) {
         const Words p0 = product(c0, 0xD2511F53u), p1 = product(c2, 0xCD9E8D57u);
-        c0 = hn::Xor(hn::Xor(hn::ShiftRight<32>(p1), c1), k0);
+        c0 = hn::Xor3(high(p1), c1, k0);
         c1 = p1;
-        c2 = hn::Xor(hn::Xor(hn::ShiftRight<32>(p0), c3), k1);
+        c2 = hn::Xor3(high(p0), c3, k1);
         c3 = p0;
     }
     /// The words of each counter, one counter after the other.
@@ -63,24 +73,35 @@ struct Counters {
 
 /// Counters from which the words of `begin` and later ones come.
 HWY_INLINE Counters counters_at(const Counter& counter, std::size_t begin) {
-    return {hn::Iota(Wide(), counter[0] + static_cast<std::uint32_t>(begin / 4)), hn::Set(Wide(), counter[1]),
-            hn::Set(Wide(), counter[2]), hn::Set(Wide(), counter[3])};
+    const Words first = hn::Set(Wide(), counter[0] + static_cast<std::uint32_t>(begin / 4));
+    return {first + hn::Iota(Wide(), 0), hn::Set(Wide(), counter[1]), hn::Set(Wide(), counter[2]),
+            hn::Set(Wide(), counter[3])};
 }
 
-/// `count` words, rounded up to what two vectors of counters give; two, since one leaves the multipliers waiting.
+/// The ten rounds of some vectors of counters, side by side.
+template <class... Some>
+HWY_INLINE void rounds(const Key& key, Some&... counters) {
+    std::uint32_t k0 = key[0], k1 = key[1];
+    for (int round = 0; round < 10; ++round, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
+        const Words k0s = hn::Set(Wide(), k0), k1s = hn::Set(Wide(), k1);
+        (counters.round(k0s, k1s), ...);
+    }
+}
+
+/// `count` words, rounded up to whole vectors of counters; two at a time, since one leaves the multipliers waiting.
 HWY_INLINE void make_words(const Key& key, const Counter& counter, std::size_t count, std::uint32_t* words) {
     const std::size_t step = 4 * hn::Lanes(Wide());
-    for (std::size_t made = 0; made < count; made += 2 * step) {
+    std::size_t made = 0;
+    for (; made + step < count; made += 2 * step) {
         Counters a = counters_at(counter, made), b = counters_at(counter, made + step);
-        std::uint32_t k0 = key[0], k1 = key[1];
-        for (int round = 0; round < 10; ++round, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
-            const Words k0s = hn::Set(Wide(), k0), k1s = hn::Set(Wide(), k1);
-            a.round(k0s, k1s);
-            b.round(k0s, k1s);
-        }
+        rounds(key, a, b);
         a.store(words + made);
         b.store(words + made + step);
     }
+    if (made >= count) return;
+    Counters last = counters_at(counter, made);
+    rounds(key, last);
+    last.store(words + made);
 }
 
 /// use(begin, count, words) for the pieces of [0, dimensions), with at least `count` words, in whole vectors.

@@ -2,6 +2,8 @@
 // Ba 2015, algorithm 1) and AdamW (Loshchilov & Hutter 2019), in the forms that PyTorch has.
 #include "optimizers/optimizer.hpp"
 
+#include "numerics/prefetch.hpp"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "optimizers/optimizer.cpp"
 #include <hwy/foreach_target.h>
@@ -48,6 +50,9 @@ private:
     V sum_;
 };
 
+/// Floats that are asked for ahead of their turn: a core's own prefetching stops at each page.
+constexpr std::size_t ahead = 256;
+
 /// Where the buffer's new element is not finite, the value is not either: looking at values finds both.
 /// rounded: null, or where the new values go in bf16 as well.
 bool sgd(const SgdStep& step, std::size_t count, float* values, const float* gradients, float* buffer,
@@ -56,6 +61,9 @@ bool sgd(const SgdStep& step, std::size_t count, float* values, const float* gra
     const V rate = all(step.rate);
     Finite finite;
     simd::for_each_vector(count, [&](auto at) HWY_ATTR {
+        fetch_to_write(values + at.begin + ahead);
+        if (step.momentum != 0) fetch_to_write(buffer + at.begin + ahead);
+        fetch(gradients + at.begin + ahead);
         const V p = at.load(values);
         const V d = hn::MulAdd(p, decay, at.load(gradients) * scale);
         V direction = d;
@@ -105,6 +113,8 @@ bool adam(const AdamStep& step, std::size_t count, float* values, const float* g
     const V variance_scale = all(step.variance_scale), epsilon = all(step.epsilon);
     Finite finite;
     simd::for_each_vector(count, [&](auto at) HWY_ATTR {
+        for (float* array : {values, mean, variance}) fetch_to_write(array + at.begin + ahead);
+        fetch(gradients + at.begin + ahead);
         const V p = at.load(values), g = at.load(gradients) * scale;
         const V m = hn::MulAdd(beta1, at.load(mean), rest1 * g);
         const V v = hn::MulAdd(beta2, at.load(variance), rest2 * (g * g));
@@ -134,53 +144,51 @@ namespace {
 HWY_EXPORT(sgd);
 HWY_EXPORT(adam);
 
-/// State arrays of a slice, and the arithmetic of indices that every optimiser shares.
-class SliceOptimizer : public Optimizer {
+/// State arrays, and the arithmetic of indices that every optimiser shares.
+class StatefulOptimizer : public Optimizer {
 public:
-    SliceOptimizer(std::span<const std::string_view> names, std::size_t first, std::size_t count)
-        : names_(names), first_(first), count_(count) {
+    StatefulOptimizer(std::span<const std::string_view> names, std::size_t count) : names_(names), count_(count) {
         for (std::size_t i = 0; i < names.size(); ++i) states_.emplace_back(count);
     }
     std::span<const std::string_view> state_names() const override { return names_; }
     std::span<float> state(std::size_t index) override { return states_.at(index).span(); }
 
 protected:
-    /// state(index) at the flat arrays' element `begin`.
-    float* state_at(std::size_t index, std::size_t begin) { return states_[index].span().data() + (begin - first_); }
-    void require_own(std::size_t begin, std::size_t end, std::size_t values, std::size_t gradients,
-                     std::size_t rounded) const {
-        if (begin < first_ || end < begin || end > first_ + count_ || end > values || end > gradients ||
+    float* state_at(std::size_t index, const Range& range) { return states_[index].span().data() + range.state; }
+    void require_own(const Range& range, std::size_t values, std::size_t gradients, std::size_t rounded) const {
+        const auto [begin, end, state] = range;
+        if (end < begin || state > count_ || end - begin > count_ - state || end > values || end > gradients ||
             (rounded != 0 && end > rounded)) {
-            throw std::logic_error("an update outside of the optimiser's slice");
+            throw std::logic_error("an update outside of the optimiser's state or of the flat arrays");
         }
     }
-    static BFloat16* at(std::size_t begin, std::span<BFloat16> rounded) {
-        return rounded.empty() ? nullptr : rounded.data() + begin;
+    static BFloat16* at(const Range& range, std::span<BFloat16> rounded) {
+        return rounded.empty() ? nullptr : rounded.data() + range.begin;
     }
 
 private:
     std::span<const std::string_view> names_;
-    std::size_t first_, count_;
+    std::size_t count_;
     std::vector<AlignedFloats> states_;
 };
 
 constexpr std::string_view sgd_states[] = {"momentum"};
 constexpr std::string_view adam_states[] = {"mean", "variance"};
 
-class Sgd final : public SliceOptimizer {
+class Sgd final : public StatefulOptimizer {
 public:
-    Sgd(const config::Settings& settings, std::size_t first, std::size_t count)
-        : SliceOptimizer(sgd_states, first, count),
+    Sgd(const config::Settings& settings, std::size_t count)
+        : StatefulOptimizer(sgd_states, count),
           momentum_(static_cast<float>(settings.number("momentum"))),
           weight_decay_(static_cast<float>(settings.number("weight_decay"))),
           nesterov_(settings.flag("nesterov")) {}
 
-    bool update(std::size_t begin, std::size_t end, std::span<float> values, std::span<const float> gradients,
-                const Update& update, std::span<BFloat16> rounded) override {
-        require_own(begin, end, values.size(), gradients.size(), rounded.size());
+    bool update(const Range& range, std::span<float> values, std::span<const float> gradients, const Update& update,
+                std::span<BFloat16> rounded) override {
+        require_own(range, values.size(), gradients.size(), rounded.size());
         const SgdStep step{static_cast<float>(update.rate), update.gradient_scale, momentum_, weight_decay_, nesterov_};
-        return HWY_DYNAMIC_DISPATCH(sgd)(step, end - begin, values.data() + begin, gradients.data() + begin,
-                                         state_at(0, begin), at(begin, rounded));
+        return HWY_DYNAMIC_DISPATCH(sgd)(step, range.end - range.begin, values.data() + range.begin,
+                                         gradients.data() + range.begin, state_at(0, range), at(range, rounded));
     }
 
 private:
@@ -188,18 +196,18 @@ private:
     bool nesterov_;
 };
 
-class Adam final : public SliceOptimizer {
+class Adam final : public StatefulOptimizer {
 public:
-    Adam(const config::Settings& settings, double weight_decay, std::size_t first, std::size_t count)
-        : SliceOptimizer(adam_states, first, count),
+    Adam(const config::Settings& settings, double weight_decay, std::size_t count)
+        : StatefulOptimizer(adam_states, count),
           beta1_(settings.number("beta1")),
           beta2_(settings.number("beta2")),
           epsilon_(settings.number("epsilon")),
           weight_decay_(weight_decay) {}
 
-    bool update(std::size_t begin, std::size_t end, std::span<float> values, std::span<const float> gradients,
-                const Update& update, std::span<BFloat16> rounded) override {
-        require_own(begin, end, values.size(), gradients.size(), rounded.size());
+    bool update(const Range& range, std::span<float> values, std::span<const float> gradients, const Update& update,
+                std::span<BFloat16> rounded) override {
+        require_own(range, values.size(), gradients.size(), rounded.size());
         const auto t = static_cast<double>(update.step);
         const AdamStep step{.rate = static_cast<float>(update.rate / (1 - std::pow(beta1_, t))),
                             .gradient_scale = update.gradient_scale,
@@ -210,24 +218,25 @@ public:
                             .variance_scale = static_cast<float>(1 / std::sqrt(1 - std::pow(beta2_, t))),
                             .epsilon = static_cast<float>(epsilon_),
                             .keep = static_cast<float>(1 - update.rate * weight_decay_)};
-        return HWY_DYNAMIC_DISPATCH(adam)(step, end - begin, values.data() + begin, gradients.data() + begin,
-                                          state_at(0, begin), state_at(1, begin), at(begin, rounded));
+        return HWY_DYNAMIC_DISPATCH(adam)(step, range.end - range.begin, values.data() + range.begin,
+                                          gradients.data() + range.begin, state_at(0, range), state_at(1, range),
+                                          at(range, rounded));
     }
 
 private:
     double beta1_, beta2_, epsilon_, weight_decay_;
 };
 
-std::unique_ptr<Optimizer> make_sgd(const config::Settings& settings, std::size_t first, std::size_t count) {
-    return std::make_unique<Sgd>(settings, first, count);
+std::unique_ptr<Optimizer> make_sgd(const config::Settings& settings, std::size_t count) {
+    return std::make_unique<Sgd>(settings, count);
 }
 
-std::unique_ptr<Optimizer> make_adam(const config::Settings& settings, std::size_t first, std::size_t count) {
-    return std::make_unique<Adam>(settings, 0.0, first, count);
+std::unique_ptr<Optimizer> make_adam(const config::Settings& settings, std::size_t count) {
+    return std::make_unique<Adam>(settings, 0.0, count);
 }
 
-std::unique_ptr<Optimizer> make_adamw(const config::Settings& settings, std::size_t first, std::size_t count) {
-    return std::make_unique<Adam>(settings, settings.number("weight_decay"), first, count);
+std::unique_ptr<Optimizer> make_adamw(const config::Settings& settings, std::size_t count) {
+    return std::make_unique<Adam>(settings, settings.number("weight_decay"), count);
 }
 
 using config::Effect;
@@ -254,8 +263,7 @@ std::vector<Key> adam_keys() {
              .fallback = "1e-8",
              .meaning = "added to the root of the variance",
              .effect = Effect::trajectory,
-             .least = 0,
-             .exclusive = true}};
+             .least = 1e-30}}; // above the least normal float, or it would be no more than zero
 }
 
 std::vector<Key> adamw_keys() {

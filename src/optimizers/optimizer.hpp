@@ -20,7 +20,12 @@ struct Update {
     float gradient_scale = 1; ///< factor on every gradient: below 1 where the global norm is clipped
 };
 
-/// An optimiser's state for the elements [first, first + count) of the flat arrays: its owner's slice.
+/// Elements [begin, end) of the flat arrays, whose state stands in the state arrays from element `state` on.
+struct Range {
+    std::size_t begin, end, state;
+};
+
+/// An optimiser's state for as many elements as its owner has, in however many slices of the flat arrays these are.
 class Optimizer {
 public:
     virtual ~Optimizer() = default;
@@ -28,17 +33,17 @@ public:
     virtual std::span<const std::string_view> state_names() const = 0;
     virtual std::span<float> state(std::size_t index) = 0;
 
-    /// Updates values[begin, end) from gradients[begin, end), indices of the flat arrays within the owner's slice.
-    /// rounded, where it is not empty: the flat array of the values' bf16 copy, which gets the new values too. Returns
-    /// false where a new value, or a new element of the state, is infinite or NaN.
-    virtual bool update(std::size_t begin, std::size_t end, std::span<float> values, std::span<const float> gradients,
+    /// Updates a range of the flat array of values from that of gradients. rounded, where it is not empty: the flat
+    /// array of the values' bf16 copy, which gets the new values too. Returns false where a new value, or a new element
+    /// of the state, is infinite or NaN.
+    virtual bool update(const Range& range, std::span<float> values, std::span<const float> gradients,
                         const Update& update, std::span<BFloat16> rounded = {}) = 0;
 };
 
 struct OptimizerKind {
     config::Kind schema;
     std::size_t states; ///< floats of state an element
-    std::unique_ptr<Optimizer> (*make)(const config::Settings& settings, std::size_t first, std::size_t count);
+    std::unique_ptr<Optimizer> (*make)(const config::Settings& settings, std::size_t count);
 };
 
 std::span<const OptimizerKind> optimizer_kinds();

@@ -65,9 +65,8 @@ Trainer::Trainer(const comm::Communicator& world, const config::Config& config, 
     exchange_.account_by(&clock_);
     require_same_program(world);
     state_.virtual_ranks = virtual_ranks;
-    const optimizers::OptimizerKind& kind = optimizers::optimizer_kind(config.optimizer.kind.kind);
-    for (const comm::Slice slice : exchange_.owned())
-        optimizers_.push_back(kind.make(config.optimizer.kind, slice.begin, slice.size()));
+    optimizer_ =
+        optimizers::optimizer_kind(config.optimizer.kind.kind).make(config.optimizer.kind, exchange_.owned_elements());
     world.together([&] {
         if (rate_.needs_validation() && !validation_)
             reject("optimizer.rate.decay {} goes by the validation ELBO, but data.validation is not set",
@@ -124,11 +123,11 @@ StepOutcome Trainer::step() {
     const auto evaluate = [&](std::size_t shard, std::span<float> gradients, const comm::FinalFrom& final_from) {
         evaluate_shard(batch, shard, gradients, final_from);
     };
-    const auto update = [&](std::size_t slice, std::size_t begin, std::size_t end) {
+    const auto update = [&](comm::Slice slice, std::size_t own) {
         const comm::Phase shown = watch_ ? watch_->phase() : comm::Phase::exchange, phase = clock_.phase();
         enter(comm::Phase::update);
-        const bool good =
-            optimizers_[slice]->update(begin, end, exchange_.values(), exchange_.gradients(), how, exchange_.rounded());
+        const bool good = optimizer_->update({slice.begin, slice.end, own}, exchange_.values(), exchange_.gradients(),
+                                             how, exchange_.rounded());
         clock_.enter(phase);
         if (watch_) watch_->back_to(shown);
         return good;

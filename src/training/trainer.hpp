@@ -95,7 +95,7 @@ public:
     const comm::Nodes& nodes() const { return nodes_; }
     const comm::Exchange& exchange() const { return exchange_; }
     std::uint64_t rows() const { return rows_; } ///< of a virtual rank, at most
-    std::size_t optimizer_states() const { return optimizers_.front()->state_names().size(); }
+    std::size_t optimizer_states() const { return optimizer_->state_names().size(); }
     std::uint64_t steps_an_epoch() const { return data::batches_from(0, train_.size(), batch_); }
 
 private:
@@ -116,8 +116,6 @@ private:
     /// A shard of the batch under way: loads its rows, then forward and backward.
     void evaluate_shard(const data::Range& batch, std::uint64_t shard, std::span<float> gradients,
                         const comm::FinalFrom& final_from);
-    /// The parts of an optimiser's state array that this rank owns, one a slice.
-    std::vector<std::span<float>> owned_state(std::size_t index);
     /// Rank 0's whole arrays of the optimiser's states: its own where it owns everything, else in `room`.
     std::vector<std::span<float>> whole_states(std::vector<std::vector<float>>& room);
     /// A checkpoint's arrays: values, and the optimiser's states.
@@ -137,7 +135,7 @@ private:
     data::Loader loader_;
     std::optional<data::Loader> validation_loader_;
     comm::Exchange exchange_;
-    std::vector<std::unique_ptr<optimizers::Optimizer>> optimizers_; ///< one for each slice that this rank owns
+    std::unique_ptr<optimizers::Optimizer> optimizer_; ///< of what this rank owns
     optimizers::Rate rate_;
     State state_;
     std::vector<model::Bound> pending_;     ///< of each virtual rank, since the last collect()

@@ -48,7 +48,7 @@ void Trainer::restore(const std::filesystem::path& checkpoint) {
             pending = found->second;
     });
     broadcast_values();
-    for (std::size_t i = 0; !room.empty() && i < states.size(); ++i) exchange_.scatter(states[i], owned_state(i));
+    for (std::size_t i = 0; !room.empty() && i < states.size(); ++i) exchange_.scatter(states[i], optimizer_->state(i));
     const std::string bytes = world_.broadcast(std::string(reinterpret_cast<const char*>(&state_), sizeof state_));
     std::copy(bytes.begin(), bytes.end(), reinterpret_cast<char*>(&state_));
     restore_pending(pending);
@@ -56,18 +56,12 @@ void Trainer::restore(const std::filesystem::path& checkpoint) {
     rate_.plateau() = state_.plateau;
 }
 
-std::vector<std::span<float>> Trainer::owned_state(std::size_t index) {
-    std::vector<std::span<float>> parts;
-    for (const auto& optimizer : optimizers_) parts.push_back(optimizer->state(index));
-    return parts;
-}
-
 std::vector<std::span<float>> Trainer::whole_states(std::vector<std::vector<float>>& room) {
-    const std::size_t count = optimizers_.front()->state_names().size(), size = exchange_.values().size();
+    const std::size_t count = optimizer_->state_names().size(), size = exchange_.values().size();
     std::vector<std::span<float>> states;
     if (world_.size() > 1) room.resize(count, std::vector<float>(world_.first() ? size : 0));
     for (std::size_t i = 0; i < count; ++i)
-        states.push_back(room.empty() ? optimizers_.front()->state(i) : std::span<float>(room[i]));
+        states.push_back(room.empty() ? optimizer_->state(i) : std::span<float>(room[i]));
     return states;
 }
 
@@ -77,23 +71,23 @@ std::vector<storage::NamedArray<float>> Trainer::arrays(std::span<const std::spa
         const auto part = [&](std::span<float> whole) { return whole.subspan(parameter.offset, parameter.size); };
         arrays.push_back({"/parameters/" + parameter.path, parameter.shape, part(exchange_.values())});
         for (std::size_t i = 0; i < states.size(); ++i)
-            arrays.push_back({fmt::format("/optimizer/{}/{}", optimizers_.front()->state_names()[i], parameter.path),
+            arrays.push_back({fmt::format("/optimizer/{}/{}", optimizer_->state_names()[i], parameter.path),
                               parameter.shape, part(states[i])});
     }
     return arrays;
 }
 
 std::size_t Trainer::checkpoint_bytes() const {
-    const std::size_t arrays = 1 + optimizers_.front()->state_names().size();
+    const std::size_t arrays = 1 + optimizer_->state_names().size();
     return arrays * model_->parameters().size() * sizeof(float);
 }
 
 void Trainer::checkpoint(const Build& build) {
-    std::vector<std::vector<float>> room(optimizers_.front()->state_names().size());
+    std::vector<std::vector<float>> room(optimizer_->state_names().size());
     std::vector<std::span<float>> states;
     for (std::size_t i = 0; i < room.size(); ++i)
-        states.push_back(world_.size() == 1 ? optimizers_.front()->state(i)
-                                            : exchange_.gather(i, owned_state(i), room[i]));
+        states.push_back(world_.size() == 1 ? optimizer_->state(i)
+                                            : exchange_.gather(i, optimizer_->state(i), room[i]));
     storage::CheckpointText text;
     // Each rank has the sums of its own virtual ranks, the others being zero: adding zeros changes no bit.
     std::vector<double> pending = packed(pending_);

@@ -48,8 +48,8 @@ TEST(Dataset, BytesScaleToUnitRangeAndKeepTheirType) {
     EXPECT_TRUE(dataset.grey());
 
     std::vector<float> out(3);
-    const std::vector<std::uint64_t> samples = {1};
-    dataset.gather(samples, {out.data(), 1, 3});
+    dataset.fetch(1);
+    dataset.read(1, out);
     EXPECT_FLOAT_EQ(out[0], 0.4F);
     EXPECT_FLOAT_EQ(out[1], 1.0F);
     EXPECT_FLOAT_EQ(out[2], 0.0F);

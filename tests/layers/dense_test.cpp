@@ -5,7 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
+#include <functional>
 
 namespace elbo::layers {
 namespace {
@@ -38,9 +40,10 @@ struct Bench {
     Matrix<float> input() { return {in.data(), rows, inputs}; }
     Matrix<float> output() { return {out.data(), rows, units}; }
     void forward() { layer->forward(values, input(), output()); }
-    void backward(bool with_input) {
+    void backward(
+        bool with_input, const FinalFrom& final_from = [](std::size_t) {}) {
         const Matrix<float> by_input = with_input ? Matrix<float>(diff_in.data(), rows, inputs) : Matrix<float>();
-        layer->backward(values, input(), output(), {diff_out.data(), rows, units}, by_input, gradients);
+        layer->backward(values, input(), output(), {diff_out.data(), rows, units}, by_input, gradients, final_from);
     }
 };
 
@@ -164,6 +167,41 @@ TEST(Dense, LeavesTheInputsGradientAloneWhereUnwanted) {
     without.backward(false);
     EXPECT_EQ(without.diff_in, std::vector<float>(without.diff_in.size(), 7.0f));
     EXPECT_EQ(with.gradients, without.gradients);
+}
+
+/// What is told to be final is: nothing from there on changes any more, nor are the values read again.
+TEST(Dense, IsDonePanelByPanel) {
+    const std::size_t rows = 5, inputs = 37;
+    for (const std::size_t units : {std::size_t{1}, std::size_t{64}, std::size_t{127}, std::size_t{200}}) {
+        Bench bench("tanh", rows, inputs, units), spoilt("tanh", rows, inputs, units);
+        for (Bench* some : {&bench, &spoilt}) {
+            some->values = test::random_values(some->values.size(), 0.5f, 1);
+            some->in = test::random_values(some->in.size(), 1, 2);
+            some->diff_out = test::random_values(some->diff_out.size(), 1, 3);
+            some->forward();
+        }
+        bench.backward(true);
+        std::vector<std::size_t> told;
+        spoilt.backward(true, [&](std::size_t from) {
+            EXPECT_TRUE(std::equal(bench.gradients.begin() + static_cast<std::ptrdiff_t>(from), bench.gradients.end(),
+                                   spoilt.gradients.begin() + static_cast<std::ptrdiff_t>(from)))
+                << from << " of " << units;
+            std::fill(spoilt.values.begin() + static_cast<std::ptrdiff_t>(from), spoilt.values.end(), 1e30f);
+            told.push_back(from);
+        });
+        EXPECT_EQ(spoilt.gradients, bench.gradients) << units;
+        EXPECT_EQ(spoilt.diff_in, bench.diff_in) << units;
+        EXPECT_TRUE(std::ranges::is_sorted(told, std::greater())) << units;
+        EXPECT_EQ(told.size(), units < 128 ? 0u : units / 64 - 1) << units; // the last is the caller's to tell
+        // Against the sum over rows in double.
+        for (std::size_t unit = 0; unit < units; ++unit)
+            for (std::size_t input = 0; input < inputs; ++input) {
+                double sum = 0;
+                for (std::size_t row = 0; row < rows; ++row)
+                    sum += static_cast<double>(bench.diff_out[row * units + unit]) * bench.in[row * inputs + input];
+                ASSERT_NEAR(bench.part(bench.gradients, 0)[unit * inputs + input], sum, 1e-5) << unit << ' ' << input;
+            }
+    }
 }
 
 TEST(Dense, OverwritesItsGradientsAndNoOthers) {

@@ -73,8 +73,9 @@ Outcome computed(std::size_t parameters, std::size_t virtual_ranks, bool shared,
             for (int piece = pieces; piece-- > 0;)
                 final_from(parameters * static_cast<std::size_t>(piece) / static_cast<std::size_t>(pieces));
         };
-        const auto update = [&](std::size_t, std::size_t begin, std::size_t end) {
-            for (std::size_t i = begin; i < end; ++i) exchange.values()[i] -= 0.125F * exchange.gradients()[i];
+        const auto update = [&](comm::Slice slice, std::size_t) {
+            for (std::size_t i = slice.begin; i < slice.end; ++i)
+                exchange.values()[i] -= 0.125F * exchange.gradients()[i];
             return true;
         };
         if (norm)
@@ -129,8 +130,8 @@ TEST(Exchange, TheRoundedCopyFollowsTheValues) {
         const auto evaluate = [&](std::size_t leaf, std::span<float> gradients, const comm::FinalFrom&) {
             fill_gradient(leaf, 2, gradients);
         };
-        const auto update = [&](std::size_t, std::size_t begin, std::size_t end) {
-            for (std::size_t i = begin; i < end; ++i) {
+        const auto update = [&](comm::Slice slice, std::size_t) {
+            for (std::size_t i = slice.begin; i < slice.end; ++i) {
                 exchange.values()[i] -= 0.125F * exchange.gradients()[i];
                 exchange.rounded()[i] = to_bfloat16(exchange.values()[i]);
             }
@@ -156,7 +157,7 @@ std::string wishes_seen(bool shared, bool deferred, std::size_t parameters, std:
     };
     std::string seen;
     for (int step = 0; step < 5; ++step) {
-        const auto update = [&](std::size_t, std::size_t begin, std::size_t) { return step != 3 || begin > 0; };
+        const auto update = [&](comm::Slice slice, std::size_t) { return step != 3 || slice.begin > 0; };
         if (world().rank() == wishing && step == 1) exchange.wish(comm::Wish::stop);
         if (world().rank() == wishing && step == 2) exchange.wish(comm::Wish::save);
         const comm::BeforeUpdate allow = [&](comm::Wishes known) {
@@ -190,8 +191,8 @@ TEST(Exchange, AStepThatIsNotWantedLeavesTheValues) {
         std::fill(gradients.begin(), gradients.end(), 1.0F);
         if (world().rank() == world().size() - 1) exchange.wish(comm::Wish::not_finite);
     };
-    const auto update = [&](std::size_t, std::size_t begin, std::size_t end) {
-        for (std::size_t i = begin; i < end; ++i) exchange.values()[i] = 0;
+    const auto update = [&](comm::Slice slice, std::size_t) {
+        for (std::size_t i = slice.begin; i < slice.end; ++i) exchange.values()[i] = 0;
         return true;
     };
     const comm::Wishes wishes =
@@ -207,18 +208,17 @@ TEST(Exchange, GathersAndScattersWhatItsOwnersHold) {
         comm::Exchange exchange(nodes, parameters, static_cast<std::size_t>(world().size()));
         std::vector<float> whole(world().first() ? parameters : 0);
         for (std::size_t i = 0; i < whole.size(); ++i) whole[i] = static_cast<float>(i);
-        std::vector<std::vector<float>> mine;
-        std::vector<std::span<float>> spans;
-        for (const comm::Slice slice : exchange.owned()) mine.emplace_back(slice.size());
-        for (auto& part : mine) spans.emplace_back(part);
-        exchange.scatter(whole, spans);
-        for (std::size_t i = 0; i < mine.size(); ++i)
-            for (std::size_t j = 0; j < mine[i].size(); ++j)
-                ASSERT_EQ(mine[i][j], static_cast<float>(exchange.owned()[i].begin + j));
+        std::vector<float> mine(exchange.owned_elements());
+        exchange.scatter(whole, mine);
+        // In the elements' order, which is not that of the buckets.
+        std::size_t own = 0;
+        for (auto slice = exchange.owned().rbegin(); slice != exchange.owned().rend(); ++slice)
+            for (std::size_t i = slice->begin; i < slice->end; ++i, ++own) ASSERT_EQ(mine[own], static_cast<float>(i));
+        EXPECT_EQ(own, mine.size());
         // In the memory of each rank's gradients by turns, and then, where there is no more, in rank 0's own.
         for (std::size_t index = 0; index < 5; ++index) {
             std::vector<float> room;
-            const std::span<float> again = exchange.gather(index, spans, room);
+            const std::span<float> again = exchange.gather(index, mine, room);
             EXPECT_TRUE(same_bits(whole, {again.begin(), again.end()})) << index;
             world().barrier();
         }
@@ -252,7 +252,7 @@ void take_time(comm::Exchange& exchange, comm::PhaseClock& clock, std::chrono::m
         std::ranges::fill(gradients, 1.0F);
         clock.enter(comm::Phase::exchange);
     };
-    exchange.step(evaluate, [](std::size_t, std::size_t, std::size_t) { return true; });
+    exchange.step(evaluate, [](comm::Slice, std::size_t) { return true; });
 }
 
 TEST(Exchange, TellsWaitingFromWork) {

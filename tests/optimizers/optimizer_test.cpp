@@ -21,17 +21,17 @@ config::Settings sgd(double momentum, bool nesterov, double weight_decay) {
     return {"sgd", "", {{"momentum", momentum}, {"nesterov", nesterov}, {"weight_decay", weight_decay}}};
 }
 
-std::unique_ptr<Optimizer> make(const config::Settings& settings, std::size_t first, std::size_t count) {
-    return optimizer_kind(settings.kind).make(settings, first, count);
+std::unique_ptr<Optimizer> make(const config::Settings& settings, std::size_t count) {
+    return optimizer_kind(settings.kind).make(settings, count);
 }
 
 /// Three steps from {1, -2, 0.5, 0} with gradients {0.1 t, -1, +-10, 0.001} at a rate of 0.1.
 std::vector<float> three_steps(const config::Settings& settings) {
-    const auto optimizer = make(settings, 0, 4);
+    const auto optimizer = make(settings, 4);
     std::vector<float> values = {1, -2, 0.5f, 0};
     for (std::uint64_t t = 1; t <= 3; ++t) {
         const std::vector<float> gradients = {0.1f * static_cast<float>(t), -1, t % 2 == 1 ? 10.0f : -10.0f, 1e-3f};
-        optimizer->update(0, 4, values, gradients, {0.1, t, 1});
+        optimizer->update({0, 4, 0}, values, gradients, {0.1, t, 1});
     }
     return values;
 }
@@ -53,14 +53,14 @@ TEST(Optimizer, FollowsPyTorch) {
 TEST(Optimizer, AdamFollowsItsAlgorithm) {
     constexpr std::size_t n = 37;
     constexpr double scale = 0.25, alpha = 0.003, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
-    const auto optimizer = make(adam(), 0, n);
+    const auto optimizer = make(adam(), n);
     std::vector<float> values = test::random_values(n, 1, 1);
     std::vector<double> theta(values.begin(), values.end()), m(n), v(n);
     for (std::uint64_t t = 1; t <= 200; ++t) {
         std::vector<float> gradients = test::random_values(n, 1, static_cast<unsigned>(t));
         for (std::size_t i = 0; i < n; ++i) gradients[i] *= std::pow(10.0f, static_cast<float>(i % 9) - 6.0f);
         gradients[7] = 0;
-        optimizer->update(0, n, values, gradients, {alpha, t, static_cast<float>(scale)});
+        optimizer->update({0, n, 0}, values, gradients, {alpha, t, static_cast<float>(scale)});
         for (std::size_t i = 0; i < n; ++i) {
             const double g = gradients[i] * scale;
             m[i] = beta1 * m[i] + (1 - beta1) * g;
@@ -89,16 +89,17 @@ TEST_P(EveryOptimizer, WritesTheRoundedCopyAlong) {
     on_every_target([&] {
         std::vector<float> values = test::random_values(n, 1, 1), alone = values;
         std::vector<BFloat16> rounded(n, untouched);
-        const auto one = make(GetParam(), 0, n), other = make(GetParam(), 0, n);
+        const auto one = make(GetParam(), n), other = make(GetParam(), n);
         for (std::uint64_t t = 1; t <= 3; ++t) {
             const std::vector<float> g = test::random_values(n, 1, static_cast<unsigned>(10 + t));
-            one->update(5, 190, values, g, {0.01, t, 0.5f}, rounded);
-            other->update(5, 190, alone, g, {0.01, t, 0.5f});
+            one->update({5, 190, 5}, values, g, {0.01, t, 0.5f}, rounded);
+            other->update({5, 190, 5}, alone, g, {0.01, t, 0.5f});
         }
         EXPECT_EQ(values, alone);
         for (std::size_t i = 0; i < n; ++i)
             EXPECT_EQ(rounded[i], i >= 5 && i < 190 ? to_bfloat16(values[i]) : untouched) << i;
-        EXPECT_THROW(one->update(0, n, values, alone, {0.01, 4, 1}, std::span(rounded).first(n - 1)), std::logic_error);
+        EXPECT_THROW(one->update({0, n, 0}, values, alone, {0.01, 4, 1}, std::span(rounded).first(n - 1)),
+                     std::logic_error);
     });
 }
 
@@ -106,20 +107,20 @@ TEST_P(EveryOptimizer, WritesTheRoundedCopyAlong) {
 TEST_P(EveryOptimizer, GivesTheSameBitsInAnyPieces) {
     constexpr std::size_t n = 1000;
     std::vector<float> whole = test::random_values(n, 1, 1), pieces = whole, slices = whole;
-    const auto one = make(GetParam(), 0, n), cut = make(GetParam(), 0, n);
-    const auto left = make(GetParam(), 0, 333), right = make(GetParam(), 333, n - 333);
+    const auto one = make(GetParam(), n), cut = make(GetParam(), n);
+    const auto left = make(GetParam(), 333), right = make(GetParam(), n - 333);
     for (std::uint64_t t = 1; t <= 3; ++t) {
         const std::vector<float> g = test::random_values(n, 1, static_cast<unsigned>(10 + t));
         const Update update{0.01, t, 0.5f};
-        one->update(0, n, whole, g, update);
+        one->update({0, n, 0}, whole, g, update);
         std::size_t begin = 0;
         for (const std::size_t end : {1u, 18u, 18u, 50u, 333u, 997u, 1000u}) {
-            cut->update(begin, end, pieces, g, update);
+            cut->update({begin, end, begin}, pieces, g, update);
             begin = end;
         }
-        right->update(700, n, slices, g, update);
-        left->update(0, 333, slices, g, update);
-        right->update(333, 700, slices, g, update);
+        right->update({700, n, 367}, slices, g, update);
+        left->update({0, 333, 0}, slices, g, update);
+        right->update({333, 700, 0}, slices, g, update);
     }
     EXPECT_EQ(whole, pieces);
     EXPECT_EQ(whole, slices);
@@ -130,22 +131,22 @@ TEST_P(EveryOptimizer, GivesTheSameBitsInAnyPieces) {
 }
 
 TEST_P(EveryOptimizer, LeavesGapsZeroAndOthersAlone) {
-    const auto optimizer = make(GetParam(), 2, 4);
+    const auto optimizer = make(GetParam(), 4);
     std::vector<float> values = {5, 5, 0, 0, 0, 0, 5}, gradients(7, 0.0f);
     gradients[6] = 1;
-    optimizer->update(2, 6, values, gradients, {0.1, 1, 1});
+    optimizer->update({2, 6, 0}, values, gradients, {0.1, 1, 1});
     EXPECT_EQ(values, (std::vector<float>{5, 5, 0, 0, 0, 0, 5}));
 }
 
 TEST_P(EveryOptimizer, RefusesARangeThatIsNotItsOwn) {
-    const auto optimizer = make(GetParam(), 2, 4);
+    const auto optimizer = make(GetParam(), 4);
     std::vector<float> values(10), gradients(10);
-    EXPECT_THROW(optimizer->update(1, 4, values, gradients, {0.1, 1, 1}), std::logic_error);
-    EXPECT_THROW(optimizer->update(2, 7, values, gradients, {0.1, 1, 1}), std::logic_error);
+    EXPECT_THROW(optimizer->update({1, 4, 2}, values, gradients, {0.1, 1, 1}), std::logic_error);
+    EXPECT_THROW(optimizer->update({2, 7, 0}, values, gradients, {0.1, 1, 1}), std::logic_error);
 }
 
 TEST_P(EveryOptimizer, HasAsManyStatesAsItsRowSays) {
-    EXPECT_EQ(make(GetParam(), 0, 3)->state_names().size(), optimizer_kind(GetParam().kind).states);
+    EXPECT_EQ(make(GetParam(), 3)->state_names().size(), optimizer_kind(GetParam().kind).states);
 }
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
@@ -161,10 +162,11 @@ TEST_P(EveryOptimizer, NoticesOneGradientThatIsNotFinite) {
             for (std::size_t place = 0; place < n; ++place) {
                 std::vector<float> values = test::random_values(n, 1, 1), gradients = clean;
                 gradients[place] = bad;
-                const auto optimizer = make(GetParam(), 0, n);
-                EXPECT_TRUE(optimizer->update(0, place, values, gradients, update)) << place;
-                EXPECT_TRUE(optimizer->update(place + 1, n, values, gradients, update)) << place;
-                EXPECT_FALSE(make(GetParam(), 0, n)->update(0, n, values, gradients, update)) << bad << " at " << place;
+                const auto optimizer = make(GetParam(), n);
+                EXPECT_TRUE(optimizer->update({0, place, 0}, values, gradients, update)) << place;
+                EXPECT_TRUE(optimizer->update({place + 1, n, place + 1}, values, gradients, update)) << place;
+                EXPECT_FALSE(make(GetParam(), n)->update({0, n, 0}, values, gradients, update))
+                    << bad << " at " << place;
             }
         }
     });
@@ -176,16 +178,16 @@ TEST_P(EveryOptimizer, NoticesAStateOrAValueThatIsNotFinite) {
     on_every_target([&] {
         for (const std::size_t place : {0u, 15u, 36u}) {
             std::vector<float> values = test::random_values(n, 1, 1);
-            const auto optimizer = make(GetParam(), 0, n);
+            const auto optimizer = make(GetParam(), n);
             values[place] = infinity;
-            EXPECT_FALSE(optimizer->update(0, n, values, gradients, {0.01, 1, 1}));
+            EXPECT_FALSE(optimizer->update({0, n, 0}, values, gradients, {0.01, 1, 1}));
             if (GetParam().kind == "sgd" && GetParam().number("momentum") == 0) continue; // has no use for its state
             for (std::size_t state = 0; state < optimizer->state_names().size(); ++state) {
-                const auto other = make(GetParam(), 0, n);
+                const auto other = make(GetParam(), n);
                 values = test::random_values(n, 1, 1);
                 other->state(state)[place] = infinity;
                 // Not even where no value moves.
-                EXPECT_FALSE(other->update(0, n, values, gradients, {0, 1, 1})) << other->state_names()[state];
+                EXPECT_FALSE(other->update({0, n, 0}, values, gradients, {0, 1, 1})) << other->state_names()[state];
             }
         }
     });
@@ -195,24 +197,24 @@ TEST_P(EveryOptimizer, NoticesAStateOrAValueThatIsNotFinite) {
 TEST_P(EveryOptimizer, TakesAllThatIsFinite) {
     constexpr std::size_t n = 67;
     on_every_target([&] {
-        const auto optimizer = make(GetParam(), 0, n);
+        const auto optimizer = make(GetParam(), n);
         std::vector<float> values(n, 3e38f), gradients(n, 1e18f);
         values[3] = -3e38f;
         gradients[5] = 0;
         for (std::uint64_t t = 1; t <= 3; ++t) {
-            EXPECT_TRUE(optimizer->update(0, n, values, gradients, {0.01, t, 1}));
+            EXPECT_TRUE(optimizer->update({0, n, 0}, values, gradients, {0.01, t, 1}));
         }
-        EXPECT_TRUE(optimizer->update(4, 4, values, gradients, {0.01, 4, 1}));
+        EXPECT_TRUE(optimizer->update({4, 4, 4}, values, gradients, {0.01, 4, 1}));
     });
 }
 
 TEST(Optimizer, AdamNoticesASquareThatOverflows) {
     on_every_target([&] {
         for (const std::size_t place : {0u, 13u, 40u}) {
-            const auto optimizer = make(adam(), 0, 41);
+            const auto optimizer = make(adam(), 41);
             std::vector<float> values(41, 1.0f), gradients(41, 1e-3f);
             gradients[place] = 1e25f;
-            EXPECT_FALSE(optimizer->update(0, 41, values, gradients, {0.01, 1, 1}));
+            EXPECT_FALSE(optimizer->update({0, 41, 0}, values, gradients, {0.01, 1, 1}));
             EXPECT_TRUE(std::isinf(optimizer->state(1)[place]));
             EXPECT_TRUE(std::isfinite(optimizer->state(0)[place]));
         }
