@@ -7,6 +7,7 @@
 #include "numerics/any_matrix.hpp"
 #include "numerics/denormals.hpp"
 #include "numerics/matmul.hpp"
+#include "numerics/row_product.hpp"
 #include "numerics/sums.hpp"
 #include "optimizers/optimizer.hpp"
 
@@ -65,6 +66,15 @@ void product(State& state, const Form& form, std::size_t batch, std::size_t in, 
         benchmark::Counter(each * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
 }
 
+/// The forward product as dot products of rows.
+void rows(State& state, std::size_t batch, std::size_t in, std::size_t out) {
+    Numbers x(batch, in), weight(out, in), y(batch, out);
+    for (auto _ : state) product_of_rows(x.floats(), weight.floats(), y.floats(), {});
+    const double each = 2.0 * static_cast<double>(batch) * static_cast<double>(in) * static_cast<double>(out);
+    state.counters["FLOP/s"] =
+        benchmark::Counter(each * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
+}
+
 /// A pass over so many elements; body does it once.
 void pass(const std::string& name, std::size_t elements, std::function<void()> body) {
     benchmark::RegisterBenchmark(name.c_str(), [elements, body = std::move(body)](State& state) {
@@ -89,6 +99,17 @@ void register_products() {
                     });
                 }
     }
+}
+
+void register_rows() {
+    for (const std::size_t in : {20, 200, 400, 784, 2048})
+        for (const std::size_t batch : {1, 5, 8, 12, 20, 32, 48, 64}) {
+            const std::string name = fmt::format("rows/{}x400/{}", in, batch);
+            benchmark::RegisterBenchmark(name.c_str(), [=](State& state) { rows(state, batch, in, 400); });
+            const std::string by_library = fmt::format("oneDNN/{}x400/{}", in, batch);
+            benchmark::RegisterBenchmark(
+                by_library.c_str(), [=](State& state) { product(state, forms[0], batch, in, 400, Precision::fp32); });
+        }
 }
 
 void register_activations(std::size_t rows, std::size_t columns) {
@@ -158,6 +179,7 @@ int main(int argc, char** argv) {
     benchmark::Initialize(&argc, argv);
     if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
     register_products();
+    register_rows();
     register_activations(128, 400);
     register_model(128, 784, 20);
     register_updates(std::size_t{1} << 16U); // state, values and gradients: 1 MiB

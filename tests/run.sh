@@ -169,7 +169,7 @@ if command -v ccache >/dev/null; then cmake_options+=(-DCMAKE_CXX_COMPILER_LAUNC
 
 stage "format" format
 stage "shell scripts" scripts
-stage "build" configure_and_build "$checked"
+stage "build" configure_and_build "$checked" -DELBO_BENCHMARKS=ON
 stage "clang-tidy" tidy
 stage "oneDNN 3" onednn3
 if [ -n "$full" ]; then

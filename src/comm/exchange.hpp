@@ -67,6 +67,8 @@ public:
     /// Bytes that this rank sends to other nodes in a step, and of gradients of its node's other ranks that it reads.
     std::size_t bytes_sent() const { return remote_ ? remote_->bytes_sent() : 0; }
     std::size_t bytes_read() const;
+    /// Of this node's ranks, so far.
+    std::uint64_t barriers() const { return barriers_; }
 
     /// The slices whose update is this rank's, one a bucket (it may be empty).
     std::span<const Slice> owned() const { return updated_; }

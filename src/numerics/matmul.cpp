@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "numerics/memory.hpp"
+#include "numerics/row_product.hpp"
 
 #include <algorithm>
 #include <array>
@@ -114,6 +115,8 @@ struct Product::Cache {
     std::vector<std::unique_ptr<Prepared>> primitives; ///< few: a full and a last batch, training and validation
 
     Layout layout_of(ConstAnyMatrix a, ConstAnyMatrix b, ConstAnyMatrix c) const;
+    /// Whether product_of_rows() is the faster way.
+    bool by_rows(const Layout& layout) const;
     Prepared& find(const Layout& layout);
     std::unique_ptr<Prepared> make(const Layout& layout) const;
 };
@@ -138,6 +141,11 @@ Layout Product::Cache::layout_of(ConstAnyMatrix a, ConstAnyMatrix b, ConstAnyMat
             a.precision(),
             c.precision(),
             wanted_threads.load(std::memory_order_relaxed)};
+}
+
+bool Product::Cache::by_rows(const Layout& layout) const {
+    return transpose == Transpose::b && layout.operands == Precision::fp32 && layout.result == Precision::fp32 &&
+           layout.threads <= 1 && layout.m <= few_rows(layout.k);
 }
 
 Prepared& Product::Cache::find(const Layout& layout) {
@@ -184,7 +192,7 @@ Product::~Product() = default;
 void Product::prepare(ConstAnyMatrix a, ConstAnyMatrix b, AnyMatrix c) {
     take_over_threads();
     const Layout layout = cache_->layout_of(a, b, c);
-    if (layout.m == 0 || layout.n == 0 || layout.k == 0) return;
+    if (layout.m == 0 || layout.n == 0 || layout.k == 0 || cache_->by_rows(layout)) return;
     try {
         cache_->find(layout);
     } catch (const std::exception& error) {
@@ -200,6 +208,7 @@ void Product::operator()(ConstAnyMatrix a, ConstAnyMatrix b, AnyMatrix c, std::s
              describe_operands(a, b, c, cache_->transpose));
     if (layout.m == 0 || layout.n == 0) return;
     if (layout.k == 0) return fill_rows(c, bias);
+    if (cache_->by_rows(layout)) return product_of_rows(a.as<float>(), b.as<float>(), c.as<float>(), bias);
     try {
         Prepared& prepared = cache_->find(layout);
         // oneDNN takes what it only reads as void* too.

@@ -281,6 +281,29 @@ TEST(Exchange, TellsWaitingFromWork) {
     }
 }
 
+/// One a step, at its end; where the updates wait for the whole gradient, one before it is looked at and, for its norm,
+/// one more. They are of a node's ranks, without MPI.
+TEST(Exchange, HasOneBarrierAStep) {
+    const auto ranks = static_cast<std::size_t>(world().size());
+    for (const bool shared : {true, false}) {
+        const comm::Nodes nodes(world(), shared);
+        comm::Exchange exchange(nodes, 600'001, ranks);
+        const auto evaluate = [](std::size_t, std::span<float> gradients, const comm::FinalFrom& final_from) {
+            std::ranges::fill(gradients, 1.0F);
+            final_from(300'000);
+        };
+        const auto update = [](comm::Slice, std::size_t) { return true; };
+        const auto barriers_of = [&](const comm::BeforeUpdate& before_update) {
+            const std::uint64_t before = exchange.barriers();
+            exchange.step(evaluate, update, before_update);
+            return exchange.barriers() - before;
+        };
+        EXPECT_EQ(barriers_of({}), 1U);
+        EXPECT_EQ(barriers_of([](comm::Wishes) { return true; }), 2U);
+        EXPECT_EQ(barriers_of([&](comm::Wishes) { return exchange.gradient_norm() > 0; }), 3U);
+    }
+}
+
 TEST(Exchange, KnowsTheBytesThatItExchanges) {
     const std::size_t parameters = 300'001, ranks = static_cast<std::size_t>(world().size());
     const auto sums = [&](bool shared) {
