@@ -159,7 +159,8 @@ void convert(std::span<const T> row, float scale, std::span<float> out) {
 
 void Dataset::fetch(std::uint64_t sample) const {
     constexpr std::size_t cache_line = 64;
-    const std::span<const std::byte> row = bytes_.subspan(sample * info_.row_bytes(), info_.row_bytes());
+    const std::size_t bytes = dimensions() * storage::bytes_of(info_.type);
+    const std::span<const std::byte> row = bytes_.subspan(sample * bytes, bytes);
     for (std::size_t at = 0; at < row.size(); at += cache_line) elbo::fetch(&row[at]);
 }
 

@@ -7,8 +7,8 @@
 
 namespace elbo {
 
-/// Rows up to which product_of_rows() is the faster way for sums over k; 0 on CPUs without vectors of 512 bits. Measured
-/// by bench_kernels.
+/// Rows up to which product_of_rows() is the faster way for sums over k; 0 on CPUs without vectors of 512 bits.
+/// Measured by bench_kernels.
 std::size_t few_rows(std::size_t k);
 
 /// c[m, n] = a[m, k] b[n, k]^T (+ bias[n] to every row), as dot products of rows: b is read as it lies, where oneDNN
