@@ -10,7 +10,7 @@ inline void fetch(const void* address) { __builtin_prefetch(address); }
 /// update values that all of a node have read, that is most of an update's time.
 inline void fetch_to_write(void* address) {
 #if defined(__x86_64__)
-    asm volatile("prefetchw %0" : : "m"(*static_cast<char*>(address))); // does nothing on CPUs before 2014
+    asm volatile("prefetchw (%0)" : : "r"(address)); // does nothing on CPUs before 2014
 #else
     __builtin_prefetch(address, 1);
 #endif

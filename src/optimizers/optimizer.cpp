@@ -61,9 +61,11 @@ bool sgd(const SgdStep& step, std::size_t count, float* values, const float* gra
     const V rate = all(step.rate);
     Finite finite;
     simd::for_each_vector(count, [&](auto at) HWY_ATTR {
-        fetch_to_write(values + at.begin + ahead);
-        if (step.momentum != 0) fetch_to_write(buffer + at.begin + ahead);
-        fetch(gradients + at.begin + ahead);
+        if (at.begin + ahead < count) {
+            fetch_to_write(values + at.begin + ahead);
+            if (step.momentum != 0) fetch_to_write(buffer + at.begin + ahead);
+            fetch(gradients + at.begin + ahead);
+        }
         const V p = at.load(values);
         const V d = hn::MulAdd(p, decay, at.load(gradients) * scale);
         V direction = d;
@@ -113,8 +115,10 @@ bool adam(const AdamStep& step, std::size_t count, float* values, const float* g
     const V variance_scale = all(step.variance_scale), epsilon = all(step.epsilon);
     Finite finite;
     simd::for_each_vector(count, [&](auto at) HWY_ATTR {
-        for (float* array : {values, mean, variance}) fetch_to_write(array + at.begin + ahead);
-        fetch(gradients + at.begin + ahead);
+        if (at.begin + ahead < count) { // what lies beyond is another rank's to write
+            for (float* array : {values, mean, variance}) fetch_to_write(array + at.begin + ahead);
+            fetch(gradients + at.begin + ahead);
+        }
         const V p = at.load(values), g = at.load(gradients) * scale;
         const V m = hn::MulAdd(beta1, at.load(mean), rest1 * g);
         const V v = hn::MulAdd(beta2, at.load(variance), rest2 * (g * g));
