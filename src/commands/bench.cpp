@@ -4,6 +4,7 @@
 #include "commands/allocations.hpp"
 #include "commands/commands.hpp"
 #include "commands/on_ranks.hpp"
+#include "numerics/convolution.hpp"
 #include "numerics/matmul.hpp"
 #include "numerics/peak.hpp"
 #include "report/records.hpp"
@@ -27,6 +28,7 @@ struct Figures {
     double gflops = 0, peak_gflops = 0;
     std::size_t bytes_sent = 0, bytes_read = 0; ///< of gradients, a step
     Allocations allocations;                    ///< the most of any rank, a step, rounded up
+    std::uint64_t reorders = 0;                 ///< the most of any rank, a step
     std::size_t memory = 0;                     ///< bytes; what ranks share counts once
 };
 
@@ -51,15 +53,17 @@ std::uint64_t most_of(const comm::Communicator& world, std::uint64_t mine) {
     return static_cast<std::uint64_t>(world.most(static_cast<std::int64_t>(mine)));
 }
 
-/// In a step, the most of any rank.
-Allocations allocations_of(const comm::Communicator& world, training::Trainer& trainer) {
+/// Allocations and reorders in a step, the most of any rank.
+void count_in_steps(const comm::Communicator& world, training::Trainer& trainer, Figures& figures) {
+    const std::uint64_t reorders = reorders_so_far();
     count_allocations();
     training::make_steps(trainer, counted_steps);
     const Allocations mine = counted_allocations();
     const auto a_step = [&](std::uint64_t count) {
         return most_of(world, (count + counted_steps - 1) / counted_steps);
     };
-    return {a_step(mine.all), a_step(mine.own), a_step(mine.large), most_of(world, mine.largest)};
+    figures.allocations = {a_step(mine.all), a_step(mine.own), a_step(mine.large), most_of(world, mine.largest)};
+    figures.reorders = a_step(reorders_so_far() - reorders);
 }
 
 /// Bytes of this process, its share of what it has in common with others.
@@ -88,7 +92,7 @@ Figures figures_of(const comm::Communicator& world, const config::Config& config
     figures.peak_gflops = peak_gflops(world, trainer.precision(), config.training.threads);
     figures.bytes_sent = sum_over(world, trainer.exchange().bytes_sent());
     figures.bytes_read = sum_over(world, trainer.exchange().bytes_read());
-    figures.allocations = allocations_of(world, trainer);
+    count_in_steps(world, trainer, figures);
     figures.memory = sum_over(world, resident_bytes());
     return figures;
 }
@@ -147,7 +151,8 @@ void print(const config::Config& config, const training::Trainer& trainer, const
                human_bytes(static_cast<double>(figures.bytes_sent)));
     fmt::print("  allocations  a step and rank: {} of elbo's own, {} of libraries, {} above 4 KiB\n",
                figures.allocations.own, figures.allocations.all - figures.allocations.own, figures.allocations.large);
-    fmt::print("  reorders     0: products take plain row-major memory as it lies\n");
+    fmt::print("  reorders     {} a step and rank{}\n", figures.reorders,
+               figures.reorders > 0 ? ", of convolutions' weights" : ": products take plain memory as it lies");
     fmt::print("  memory       {}, all ranks\n", human_bytes(static_cast<double>(figures.memory)));
 }
 
@@ -205,7 +210,7 @@ report::Fields fields_of_machine(const training::Trainer& trainer, const Figures
             {"own_allocations", count(figures.allocations.own)},
             {"large_allocations", count(figures.allocations.large)},
             {"largest_allocation", count(figures.allocations.largest)},
-            {"reorders", std::int64_t{0}},
+            {"reorders", count(figures.reorders)},
             {"memory_bytes", count(figures.memory)}};
 }
 

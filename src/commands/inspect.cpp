@@ -68,6 +68,20 @@ storage::DatasetInfo header_of(const std::string& location, std::string_view pre
     return storage::DatasetReader(place.file, place.dataset).info();
 }
 
+/// "28 x 28 -> conv1 14 x 14 x 32 -> ...", a layer a line.
+void print_shapes(const std::string& stack, const std::string& shapes) {
+    constexpr std::string_view arrow = " -> ";
+    std::string_view rest = shapes;
+    for (bool first = true;; first = false) {
+        const std::size_t end = rest.find(arrow);
+        const std::string_view item = rest.substr(0, end);
+        const std::size_t name = first ? 0 : item.find(' ');
+        fmt::print("  {:<10}{:<12}{}\n", first ? stack : "", item.substr(0, name), item.substr(first ? 0 : name + 1));
+        if (end == std::string_view::npos) return;
+        rest.remove_prefix(end + arrow.size());
+    }
+}
+
 void print_parameters(const model::Vae& model) {
     fmt::print("\nparameters\n");
     for (const layers::Parameter& parameter : model.parameters().all())
@@ -113,6 +127,9 @@ void inspect_configuration(const InspectOptions& options) {
                                                  describe(train.sample_shape()));
     fmt::print("{}: configuration\n  output  {}\n  train   {}\n  batch   {} = up to {} a rank x {}\n", options.file,
                config.output, data, batch, rows, options.ranks);
+    fmt::print("\nshapes of a sample\n");
+    print_shapes("encoder", model.encoder_shapes());
+    print_shapes("decoder", model.decoder_shapes());
     print_parameters(model);
     fmt::print("\na training step takes {:.2f} million floating point operations a sample, in {}\n",
                model.flops_per_sample() / 1e6, name_of(model.precision()));

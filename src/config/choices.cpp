@@ -164,13 +164,16 @@ std::optional<Settings::Value> Chooser::default_of(const Kind& kind, const Key& 
 
 std::string yaml_within(const Kind& kind, const Settings& settings) {
     if (kind.keys.empty()) return yaml_text(kind.name);
-    const bool own_key = find_key(kind, kind.name) != nullptr;
-    std::string keys =
-        own_key ? fmt::format("{}: {}", kind.name, yaml_value(settings.values.find(kind.name)->second)) : std::string();
+    const Key* const own_key = find_key(kind, kind.name);
+    const auto pair = [&](const Key& key) {
+        const Settings::Value& value = settings.values.find(key.name)->second;
+        return fmt::format("{}: {}", key.name, key.type == Type::integers ? bare_value(value) : yaml_value(value));
+    };
+    std::string keys = own_key ? pair(*own_key) : std::string();
     for (const Key& key : kind.keys) {
         if (key.name == kind.name) continue;
         if (!keys.empty()) keys += ", ";
-        keys += fmt::format("{}: {}", key.name, yaml_value(settings.values.find(key.name)->second));
+        keys += pair(key);
     }
     return own_key ? fmt::format("{{{}}}", keys) : fmt::format("{{{}: {{{}}}}}", kind.name, keys);
 }

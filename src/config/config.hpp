@@ -28,7 +28,8 @@ public:
     double number(std::string_view key) const; ///< an integer reads as a number too
     bool flag(std::string_view key) const;
     const std::string& text(std::string_view key) const;
-    bool is_word(std::string_view key) const; ///< number_or_word: true where it is a word
+    bool is_word(std::string_view key) const;                    ///< number_or_word: true where it is a word
+    std::vector<std::size_t> counts(std::string_view key) const; ///< of a list of integers from 0 on
 };
 
 struct Data {
@@ -43,7 +44,8 @@ struct Model {
     std::size_t latent = 0;
     std::vector<Settings> encoder, decoder; ///< a layer each; key "activation" of a layer is resolved (never unset)
     Settings likelihood;
-    std::string start; ///< RUN or FILE, :encoder or :decoder of it; empty: initial values are drawn
+    std::string start;            ///< RUN or FILE, :encoder or :decoder of it; empty: initial values are drawn
+    std::vector<Settings> output; ///< the layer that follows the decoder's list; empty: a dense one
 };
 
 struct Optimizer {

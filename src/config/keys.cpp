@@ -2,6 +2,7 @@
 #include "config/keys.hpp"
 
 #include "base/text.hpp"
+#include "config/values.hpp"
 
 #include <algorithm>
 #include <array>
@@ -66,6 +67,14 @@ const auto table = std::to_array<CoreKey>({
     {{"model.decoder", Type::layers, "",
       "from the latent variable to the likelihood's parameters, which follow the list", Effect::model},
      [](Config& c, const Checked& v) { c.model.decoder = v.layers; },
+     &Schema::layers,
+     Stand::within},
+    {{"model.output", Type::layers, "~",
+      "the layer that follows the decoder's list and gives the likelihood's parameters, without activation, in a list "
+      "of "
+      "one; unset: dense",
+      Effect::model},
+     [](Config& c, const Checked& v) { c.model.output = v.layers; },
      &Schema::layers,
      Stand::within},
     {{"model.likelihood", Type::choice, "bernoulli", "p(x | z), which the decoder's outputs are the parameters of",
@@ -262,14 +271,7 @@ std::optional<double> Checked::optional_seconds() const {
 
 std::string Checked::text() const { return is_unset(value) ? std::string() : std::get<std::string>(value); }
 
-std::vector<std::size_t> Checked::counts() const {
-    std::vector<std::size_t> counts;
-    for (const char c : text()) {
-        if (c == '[' || c == ' ') counts.push_back(0);
-        if (c >= '0' && c <= '9') counts.back() = 10 * counts.back() + static_cast<std::size_t>(c - '0');
-    }
-    return counts;
-}
+std::vector<std::size_t> Checked::counts() const { return counts_of(text()); }
 
 std::span<const CoreKey> core_keys() { return table; }
 

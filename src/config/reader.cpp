@@ -149,6 +149,10 @@ void Reader::read_choice(const CoreKey& row, const Tree& tree) {
 
 void Reader::read_layers(const CoreKey& row, const Tree& tree) {
     const std::string path(row.key.name);
+    if (tree.form == Tree::Form::empty && row.key.fallback == "~") {
+        leaves_.emplace_back(path, "~");
+        return;
+    }
     chooser_.set_activation(scalars_["model.activation"]);
     const auto layers = chooser_.layers(tree, path);
     if (!layers) return;

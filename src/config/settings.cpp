@@ -1,5 +1,6 @@
 // Access to the checked values of a kind's keys.
 #include "config/config.hpp"
+#include "config/values.hpp"
 
 #include <fmt/format.h>
 
@@ -38,5 +39,7 @@ bool Settings::flag(std::string_view key) const { return value_as<bool>(*this, k
 const std::string& Settings::text(std::string_view key) const { return value_as<std::string>(*this, key); }
 
 bool Settings::is_word(std::string_view key) const { return std::holds_alternative<std::string>(value_of(*this, key)); }
+
+std::vector<std::size_t> Settings::counts(std::string_view key) const { return counts_of(text(key)); }
 
 } // namespace elbo::config

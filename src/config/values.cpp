@@ -179,6 +179,15 @@ std::string shortest(double number) {
     return std::string(digits, end);
 }
 
+std::vector<std::size_t> counts_of(std::string_view list) {
+    std::vector<std::size_t> counts;
+    for (const char c : list) {
+        if (c == '[' || c == ' ') counts.push_back(0);
+        if (c >= '0' && c <= '9') counts.back() = 10 * counts.back() + static_cast<std::size_t>(c - '0');
+    }
+    return counts;
+}
+
 std::string bare_value(const Settings::Value& value) {
     if (const auto* flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";
     if (const auto* integer = std::get_if<std::int64_t>(&value)) return fmt::format("{}", *integer);

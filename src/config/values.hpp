@@ -7,6 +7,8 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace elbo::config {
 
@@ -26,6 +28,9 @@ std::string shortest(double number);
 
 /// A value as YAML; unset is "~".
 std::string yaml_value(const Settings::Value& value);
+
+/// The numbers of a list of integers as it is stored, "[28, 28]"; none of "".
+std::vector<std::size_t> counts_of(std::string_view list);
 
 /// A value as bare text, as it stands in a file name.
 std::string bare_value(const Settings::Value& value);

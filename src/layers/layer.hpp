@@ -23,6 +23,7 @@ struct Building {
     std::string path; ///< of its parameters: "encoder/dense1"
     Shape input;
     Precision precision = Precision::fp32; ///< of activations, their gradients and the operands of products
+    double weight_scale = 1;               ///< factor on the deviation of initial weights
 };
 
 /// Told in a backward pass: from this offset of the flat arrays on, gradients are final and values no longer needed.
@@ -33,6 +34,8 @@ public:
     virtual ~Layer() = default;
     virtual const Shape& output() const = 0;     ///< of one sample
     virtual double flops_per_sample() const = 0; ///< of a forward pass; multiply and add count two
+    /// True where it changes the shape alone: what goes in comes out, and no pass is called.
+    virtual bool is_view() const { return false; }
 
     /// out = f(in). in: of the building's precision. out: as well, or a layer without activation may give floats.
     virtual void forward(const Values& values, ConstAnyMatrix in, AnyMatrix out) = 0;
@@ -53,14 +56,19 @@ struct LayerKind {
 
 std::span<const LayerKind> layer_kinds();
 
+/// One layer of the table. Throws InputError naming path and place in the configuration where the input does not fit.
+std::unique_ptr<Layer> make_layer(const config::Settings& settings, const Building& building);
+
 /// Layers in sequence, with the activations and gradients between them in the workspace.
 class Stack {
 public:
     /// path: "encoder". Layers are named by kind and place among their kind: dense1, dense2 ...
     Stack(const std::vector<config::Settings>& layers, const Building& building);
 
-    bool empty() const { return layers_.empty(); }
-    const Shape& output() const;
+    bool empty() const { return layers_.empty(); } ///< true where all that there is are views
+    const Shape& output() const { return output_; }
+    /// Of a sample from the input on, a layer each, views too: "28 x 28 -> conv1 14 x 14 x 32 -> dense1 256".
+    const std::string& shapes() const { return shapes_; }
     double flops_per_sample() const;
     double first_layer_flops() const; ///< of its forward pass: its input gradient is not always wanted
 
@@ -87,8 +95,9 @@ private:
 
     Workspace& workspace_;
     Precision precision_;
-    Shape input_;
-    std::vector<Place> layers_;
+    Shape input_, output_;
+    std::string shapes_;
+    std::vector<Place> layers_; ///< those that compute
     std::size_t diff_[2] = {};
     ConstAnyMatrix in_; ///< of the last forward pass
 };

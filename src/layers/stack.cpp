@@ -1,6 +1,10 @@
 // The table of layers, and layers in sequence.
+#include "layers/convolution.hpp"
 #include "layers/dense.hpp"
 #include "layers/layer.hpp"
+#include "layers/reshape.hpp"
+
+#include "base/error.hpp"
 
 #include <algorithm>
 #include <map>
@@ -9,43 +13,56 @@
 namespace elbo::layers {
 
 std::span<const LayerKind> layer_kinds() {
-    static const LayerKind kinds[] = {dense_kind()};
+    static const LayerKind kinds[] = {dense_kind(), convolution_kind(), transposed_convolution_kind(), flatten_kind(),
+                                      reshape_kind()};
     return kinds;
 }
 
-namespace {
-
-const LayerKind& layer_kind(std::string_view name) {
+std::unique_ptr<Layer> make_layer(const config::Settings& settings, const Building& building) {
     for (const LayerKind& kind : layer_kinds()) {
-        if (kind.schema.name == name) return kind;
+        if (kind.schema.name != settings.kind) continue;
+        try {
+            return kind.make(settings, building);
+        } catch (const InputError& error) {
+            reject("{}: {}: {}", settings.where, building.path, error.what());
+        }
     }
-    throw std::logic_error("no layer is called " + std::string(name));
+    throw std::logic_error("no layer is called " + settings.kind);
 }
 
-} // namespace
-
 Stack::Stack(const std::vector<config::Settings>& layers, const Building& building)
-    : workspace_(building.workspace), precision_(building.precision), input_(building.input) {
+    : workspace_(building.workspace),
+      precision_(building.precision),
+      input_(building.input),
+      output_(building.input),
+      shapes_(describe(building.input)) {
     std::map<std::string, int, std::less<>> count;
-    std::size_t widest = layers.empty() ? elements(input_) : 0;
+    std::size_t widest = elements(input_);
     for (const config::Settings& settings : layers) {
-        const std::string path = building.path + "/" + settings.kind + std::to_string(++count[settings.kind]);
+        const std::string name = settings.kind + std::to_string(++count[settings.kind]);
+        const std::string path = building.path + "/" + name;
         const std::size_t first = building.parameters.size();
-        auto layer =
-            layer_kind(settings.kind)
-                .make(settings, {building.parameters, workspace_, building.max_rows, path, output(), precision_});
-        const std::size_t width = elements(layer->output());
+        std::unique_ptr<Layer> layer;
+        try {
+            layer =
+                make_layer(settings, {building.parameters, workspace_, building.max_rows, path, output_, precision_});
+        } catch (const InputError& error) {
+            reject("{} (shapes so far: {})", error.what(), shapes_);
+        }
+        output_ = layer->output();
+        shapes_ += fmt::format(" -> {} {}", name, describe(output_));
+        if (layer->is_view()) continue;
+        const std::size_t width = elements(output_);
+        if (layers_.empty()) widest = 0;
         widest = std::max(widest, width);
         layers_.push_back(
             {path, std::move(layer), width, workspace_.plan(building.max_rows * width, precision_), first});
     }
     // Gradients between layers alternate between two pieces: a layer reads one and writes the other.
-    for (std::size_t i = 0; i < std::min<std::size_t>(2, std::max<std::size_t>(1, layers.size())); ++i) {
+    for (std::size_t i = 0; i < std::min<std::size_t>(2, std::max<std::size_t>(1, layers_.size())); ++i) {
         diff_[i] = workspace_.plan(building.max_rows * widest, precision_);
     }
 }
-
-const Shape& Stack::output() const { return layers_.empty() ? input_ : layers_.back().layer->output(); }
 
 double Stack::flops_per_sample() const {
     double sum = 0;

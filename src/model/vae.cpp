@@ -1,6 +1,8 @@
 // The variational autoencoder's passes. What they need lies in one workspace that is planned by the constructor.
 #include "model/vae.hpp"
 
+#include "model/ends.hpp"
+
 #include "base/error.hpp"
 #include "layers/dense.hpp"
 #include "model/posterior.hpp"
@@ -47,31 +49,6 @@ std::unique_ptr<Likelihood> make_likelihood(const config::Settings& settings, Pa
     throw std::logic_error("no likelihood is called " + settings.kind);
 }
 
-/// Weights of a layer without activation, this much smaller than a signal's size would ask for.
-Initial small_weight(double factor, std::size_t inputs, std::size_t outputs) {
-    Initial initial = layers::activation_kind(Activation::identity).initial_weight(inputs, outputs);
-    initial.scale *= factor;
-    return initial;
-}
-
-/// The heads of the posterior: mean and raw log variance by one product. The variance begins near the prior's for every
-/// sample, however large the data's numbers are.
-Dense make_heads(std::size_t latent, const Building& building) {
-    const std::size_t inputs = elements(building.input);
-    const std::array parts = {
-        Dense::Part{"encoder/mean", latent, small_weight(1, inputs, latent), {}},
-        Dense::Part{"encoder/log_variance", latent, small_weight(0.1, inputs, latent), {}},
-    };
-    return {Activation::identity, parts, building};
-}
-
-/// The likelihood's parameters. They begin near the data's mean, which the bias gives: on MNIST that is worth 2 nats
-/// after the first epoch, and nothing after the twentieth.
-Dense make_output(std::size_t outputs, const Building& building) {
-    const Dense::Part part{"decoder/output", outputs, small_weight(0.3, elements(building.input), outputs), {}};
-    return {Activation::identity, std::span(&part, 1), building};
-}
-
 } // namespace
 
 struct Vae::Parts {
@@ -84,9 +61,9 @@ struct Vae::Parts {
     Dense heads;
     Stack decoder;
     std::size_t output_first; ///< and the output layer's
-    Dense output;
+    std::unique_ptr<layers::Layer> output;
     std::unique_ptr<Likelihood> likelihood;
-    std::size_t output_bias; ///< offset in the flat arrays
+    layers::Parameter output_bias;
     std::size_t heads_at, noise_at, z_at, diff_z_at, outputs_at;
     std::size_t x_at = 0, diff_heads_at = 0, diff_outputs_at = 0; ///< what in fp32 stands where it came from
     std::vector<double> reconstruction, kl;                       ///< a value a row
@@ -101,8 +78,8 @@ struct Vae::Parts {
           heads(make_heads(latent, building("encoder", encoder.output()))),
           decoder(settings.decoder, building("decoder", {latent})),
           output_first(parameters.size()),
-          output(make_output(dimensions, building("decoder", decoder.output()))),
-          output_bias(parameters.all().back().offset),
+          output(make_output(settings, dimensions, building("decoder/output", decoder.output()))),
+          output_bias(parameters.all().back()),
           heads_at(workspace.plan(rows * 2 * latent)),
           noise_at(workspace.plan(rows * latent)),
           z_at(workspace.plan(rows * latent, precision)),
@@ -155,6 +132,10 @@ Vae::~Vae() = default;
 
 const ParameterTable& Vae::parameters() const { return parts_->parameters; }
 Precision Vae::precision() const { return parts_->precision; }
+std::string Vae::encoder_shapes() const { return parts_->encoder.shapes(); }
+std::string Vae::decoder_shapes() const {
+    return fmt::format("{} -> output {}", parts_->decoder.shapes(), describe(parts_->output->output()));
+}
 std::size_t Vae::latent() const { return parts_->latent; }
 std::size_t Vae::dimensions() const { return parts_->dimensions; }
 
@@ -165,7 +146,7 @@ std::size_t Vae::workspace_bytes() const {
 double Vae::flops_per_sample() const {
     const Parts& p = *parts_;
     const double forward = p.encoder.flops_per_sample() + p.heads.flops_per_sample() + p.decoder.flops_per_sample() +
-                           p.output.flops_per_sample();
+                           p.output->flops_per_sample();
     const double first = p.encoder.empty() ? p.heads.flops_per_sample() : p.encoder.first_layer_flops();
     return 3 * forward - first;
 }
@@ -178,8 +159,14 @@ void Vae::initialise(std::uint32_t seed, std::span<const double> data_mean, std:
     const Parts& p = *parts_;
     if (data_mean.size() != p.dimensions) throw std::logic_error("initialise: not a mean for each dimension");
     p.parameters.initialise(seed, values);
-    const std::span<float> bias = values.subspan(p.output_bias, p.dimensions);
-    std::ranges::transform(data_mean, bias.begin(), [&](double mean) { return p.likelihood->bias_for_mean(mean); });
+    // A bias for each element, or one for each channel of all pixels.
+    const std::span<float> bias = values.subspan(p.output_bias.offset, p.output_bias.size);
+    const std::size_t pixels = p.dimensions / bias.size();
+    for (std::size_t channel = 0; channel < bias.size(); ++channel) {
+        double mean = 0;
+        for (std::size_t i = channel; i < p.dimensions; i += bias.size()) mean += data_mean[i];
+        bias[channel] = p.likelihood->bias_for_mean(mean / static_cast<double>(pixels));
+    }
 }
 
 namespace {
@@ -206,7 +193,7 @@ Forward forward(Parts& p, const layers::Values& values, const Batch& batch, cons
     sample_posterior(f.heads, f.noise, z, p.kl);
     f.decoded = p.decoder.forward(values, z);
     f.outputs = p.piece(p.outputs_at, rows, p.dimensions);
-    p.output.forward(values, f.decoded, f.outputs);
+    p.output->forward(values, f.decoded, f.outputs);
     return f;
 }
 
@@ -236,7 +223,7 @@ Bound Vae::gradient(const layers::Values& values, const Batch& batch, const Stre
                            gradients);
     const Bound result = bound(p, rows);
     if (forward_done) forward_done(result);
-    p.output.backward(values, f.decoded, f.outputs, diff_outputs, p.decoder.diff_output(), gradients, final_from);
+    p.output->backward(values, f.decoded, f.outputs, diff_outputs, p.decoder.diff_output(), gradients, final_from);
     final_from(p.output_first);
     const Matrix<float> diff_z = p.piece(p.diff_z_at, rows, p.latent);
     p.decoder.backward(values, diff_z, gradients, final_from);
@@ -274,7 +261,7 @@ template <class Parts>
 std::optional<NotFinite> find_in_outputs(Parts& p, const layers::Values& values, std::size_t rows) {
     std::vector<float> room(rows * p.dimensions);
     const Matrix<float> outputs(room.data(), rows, p.dimensions);
-    p.output.forward(values, p.decoder.last_output(), outputs);
+    p.output->forward(values, p.decoder.last_output(), outputs);
     return layers::find_not_finite("decoder/output", outputs);
 }
 
@@ -334,7 +321,7 @@ void Vae::decode(const layers::Values& values, Matrix<const float> z, Matrix<flo
         const std::size_t rows = std::min(p.max_rows, z.rows() - begin);
         const Matrix<float> some_out = out.some_rows(begin, rows);
         const ConstAnyMatrix some_z = p.rounded(z.some_rows(begin, rows), p.z_at);
-        p.output.forward(values, p.decoder.forward(values, some_z), some_out);
+        p.output->forward(values, p.decoder.forward(values, some_z), some_out);
         p.likelihood->mean(some_out);
     }
 }

@@ -47,6 +47,10 @@ public:
     const layers::ParameterTable& parameters() const;
     Precision precision() const;
     std::size_t latent() const;
+    /// Of a sample, from layer to layer: the encoder's without its heads, and the decoder's to the likelihood's
+    /// parameters.
+    std::string encoder_shapes() const;
+    std::string decoder_shapes() const;
     std::size_t dimensions() const; ///< of a sample
     std::size_t workspace_bytes() const;
     /// Of a training step's products, a sample: forward, and backward without the first layer's input gradient.

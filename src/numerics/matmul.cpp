@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "numerics/memory.hpp"
+#include "numerics/onednn.hpp"
 #include "numerics/row_product.hpp"
 
 #include <algorithm>
@@ -12,7 +13,6 @@
 #include <atomic>
 #include <cstring>
 #include <dlfcn.h>
-#include <oneapi/dnnl/dnnl.hpp>
 #include <utility>
 #include <vector>
 
@@ -21,25 +21,9 @@ namespace {
 
 using Memory = dnnl::memory;
 
-/// Threads that set_matmul_threads() asked for; 0: OpenMP's own number. OpenMP keeps the number for each thread that
-/// starts teams, so each one that runs products takes it over.
+/// OpenMP keeps the number for each thread that starts teams, so each one that runs products takes it over.
 std::atomic<int> wanted_threads = 0;
 thread_local int threads_here = 0;
-
-const dnnl::engine& cpu() {
-    static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
-    return engine;
-}
-
-/// The OpenMP runtime is the one that oneDNN brought along, whichever compiler elbo is built with.
-void take_over_threads() {
-    const int wanted = wanted_threads.load(std::memory_order_relaxed);
-    if (wanted == threads_here) return;
-    using SetThreads = void (*)(int);
-    const auto set = reinterpret_cast<SetThreads>(dlsym(RTLD_DEFAULT, "omp_set_num_threads"));
-    if (set != nullptr) set(wanted);
-    threads_here = wanted;
-}
 
 /// What a primitive is made for.
 struct Layout {
@@ -80,11 +64,11 @@ dnnl::matmul::primitive_desc describe_primitive(const Layout& layout, Transpose 
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
 #if DNNL_VERSION_MAJOR >= 3
-    return with_bias ? dnnl::matmul::primitive_desc(cpu(), a, b, bias, c, attributes)
-                     : dnnl::matmul::primitive_desc(cpu(), a, b, c, attributes);
+    return with_bias ? dnnl::matmul::primitive_desc(onednn_cpu(), a, b, bias, c, attributes)
+                     : dnnl::matmul::primitive_desc(onednn_cpu(), a, b, c, attributes);
 #else
     const auto product = with_bias ? dnnl::matmul::desc(a, b, bias, c) : dnnl::matmul::desc(a, b, c);
-    return {product, attributes, cpu()};
+    return {product, attributes, onednn_cpu()};
 #endif
 }
 
@@ -105,12 +89,29 @@ void fill_rows(AnyMatrix c, std::span<const float> bias) {
 
 } // namespace
 
+const dnnl::engine& onednn_cpu() {
+    static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+    return engine;
+}
+
+int onednn_threads() { return wanted_threads.load(std::memory_order_relaxed); }
+
+/// The OpenMP runtime is the one that oneDNN brought along, whichever compiler elbo is built with.
+void take_over_threads() {
+    const int wanted = onednn_threads();
+    if (wanted == threads_here) return;
+    using SetThreads = void (*)(int);
+    const auto set = reinterpret_cast<SetThreads>(dlsym(RTLD_DEFAULT, "omp_set_num_threads"));
+    if (set != nullptr) set(wanted);
+    threads_here = wanted;
+}
+
 struct Product::Cache {
     Cache(Transpose of, bool bias) : transpose(of), with_bias(bias) {}
 
     const Transpose transpose;
     const bool with_bias;
-    dnnl::engine engine = cpu(); ///< kept as long as the primitives made on it
+    dnnl::engine engine = onednn_cpu(); ///< kept as long as the primitives made on it
     dnnl::stream stream{engine};
     std::vector<std::unique_ptr<Prepared>> primitives; ///< few: a full and a last batch, training and validation
 
@@ -132,15 +133,7 @@ Layout Product::Cache::layout_of(ConstAnyMatrix a, ConstAnyMatrix b, ConstAnyMat
     if (k != b_k || c.rows() != m || c.columns() != n || overlapping(a) || overlapping(b) || overlapping(c) ||
         a.precision() != b.precision())
         fail("these do not fit into a product c = a b: {}", describe_operands(a, b, c, transpose));
-    return {m,
-            n,
-            k,
-            a.stride(),
-            b.stride(),
-            c.stride(),
-            a.precision(),
-            c.precision(),
-            wanted_threads.load(std::memory_order_relaxed)};
+    return {m, n, k, a.stride(), b.stride(), c.stride(), a.precision(), c.precision(), onednn_threads()};
 }
 
 bool Product::Cache::by_rows(const Layout& layout) const {

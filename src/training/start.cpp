@@ -233,15 +233,31 @@ void announce(const comm::Communicator& world, const config::Config& config, con
     });
 }
 
+namespace {
+
+/// "-400-400" of dense layers, "-4xconv32" of four alike; what changes the shape alone is left out.
+std::string widths_of(const std::vector<config::Settings>& layers) {
+    std::vector<std::pair<std::string, int>> names;
+    for (const config::Settings& layer : layers) {
+        const auto width = layer.values.find(layer.kind);
+        if (width == layer.values.end() || !std::holds_alternative<std::int64_t>(width->second)) continue;
+        const bool dense = layer.kind == "dense";
+        const std::string name = fmt::format("{}{}", dense ? "" : layer.kind, layer.integer(layer.kind));
+        if (!dense && !names.empty() && names.back().first == name)
+            ++names.back().second;
+        else
+            names.emplace_back(name, 1);
+    }
+    std::string text;
+    for (const auto& [name, times] : names) text += times > 1 ? fmt::format("-{}x{}", times, name) : "-" + name;
+    return text;
+}
+
+} // namespace
+
 std::string describe_model(const config::Config& config, const model::Vae& model) {
-    std::string widths = fmt::format("VAE {}", model.dimensions());
-    const auto append = [&](const std::vector<config::Settings>& layers) {
-        for (const config::Settings& layer : layers) widths += fmt::format("-{}", layer.integer(layer.kind));
-    };
-    append(config.model.encoder);
-    widths += fmt::format("-{}", model.latent());
-    append(config.model.decoder);
-    return fmt::format("{}-{}", widths, model.dimensions());
+    return fmt::format("VAE {}{}-{}{}-{}", model.dimensions(), widths_of(config.model.encoder), model.latent(),
+                       widths_of(config.model.decoder), model.dimensions());
 }
 
 } // namespace elbo::training

@@ -22,6 +22,7 @@ model:
   activation: relu
   encoder: [{dense: 400, activation: relu}, {dense: 200, activation: tanh}]
   decoder: [{dense: 400, activation: relu}]
+  output: ~
   likelihood: bernoulli
   start: ~
 optimizer:

@@ -1,0 +1,60 @@
+// Convolutions of images by oneDNN, forward and both ways back, on plain channels-last activations.
+#pragma once
+
+#include "numerics/any_matrix.hpp"
+
+#include <cstdint>
+#include <memory>
+
+namespace elbo {
+
+/// A convolution of images [height, width, channels] with a square kernel, zeros around them:
+/// out_height = (height + 2 padding - kernel) / stride + 1, rounded down; widths likewise.
+struct ConvolutionShape {
+    std::size_t height, width, channels, out_channels, kernel, stride, padding;
+
+    /// 0 where the kernel does not fit.
+    std::size_t out_height() const { return extent(height); }
+    std::size_t out_width() const { return extent(width); }
+    std::size_t inputs() const { return height * width * channels; }
+    std::size_t outputs() const { return out_height() * out_width() * out_channels; }
+    std::size_t weights() const { return out_channels * channels * kernel * kernel; }
+    /// Of one image: a multiply and an add for each weight at each place.
+    double flops() const;
+
+private:
+    std::size_t extent(std::size_t in) const {
+        return stride == 0 || in + 2 * padding < kernel ? 0 : (in + 2 * padding - kernel) / stride + 1;
+    }
+};
+
+/// x: [rows, inputs()], y: [rows, outputs()], rows of H, W, C in this order, no gaps between them; weight: [1,
+/// weights()] as PyTorch has it, [out, in, kernel, kernel]. x, y and weight are of one precision, sums are in float. A
+/// transposed convolution is this with forward() and back_to_input() changed for each other: PyTorch's weight of it,
+/// [in, out, kernel, kernel], lies the same way. Primitives, one for every number of rows that occurs, are made on
+/// first use and kept, with the weights in oneDNN's own layout. Errors name the shape.
+class Convolution {
+public:
+    explicit Convolution(const ConvolutionShape& shape);
+    Convolution(Convolution&&) noexcept;
+    Convolution& operator=(Convolution&&) noexcept;
+    ~Convolution();
+
+    const ConvolutionShape& shape() const;
+
+    /// y = x * weight
+    void forward(ConstAnyMatrix x, ConstAnyMatrix weight, AnyMatrix y);
+    /// diff_x = the gradient by x where that by y is diff_y
+    void back_to_input(ConstAnyMatrix diff_y, ConstAnyMatrix weight, AnyMatrix diff_x);
+    /// diff_weight = the gradient by weight, summed over rows, in float
+    void back_to_weight(ConstAnyMatrix x, ConstAnyMatrix diff_y, Matrix<float> diff_weight);
+
+private:
+    struct Cache;
+    std::unique_ptr<Cache> cache_;
+};
+
+/// Copies of arrays into oneDNN's own layouts, or back, that this process has made so far: of convolutions' weights.
+std::uint64_t reorders_so_far();
+
+} // namespace elbo

@@ -1,0 +1,140 @@
+// Convolutions against plain loops in double: odd sizes, strides and paddings, one channel and three, both precisions.
+#include "base/error.hpp"
+#include "numerics/convolution.hpp"
+#include "numerics/matmul.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <string>
+#include <vector>
+
+namespace elbo {
+namespace {
+
+std::vector<float> uniform(std::size_t count, unsigned seed) {
+    std::mt19937 generator(seed);
+    std::uniform_real_distribution<float> values(-1, 1);
+    std::vector<float> numbers(count);
+    for (float& x : numbers) x = to_float(to_bfloat16(values(generator))); // the same in both precisions
+    return numbers;
+}
+
+/// call(place in x, place in weight, place in y) for every product of a convolution.
+template <class Call>
+void for_each_product(const ConvolutionShape& s, std::size_t rows, const Call& call) {
+    for (std::size_t n = 0; n < rows; ++n)
+        for (std::size_t oy = 0; oy < s.out_height(); ++oy)
+            for (std::size_t ox = 0; ox < s.out_width(); ++ox)
+                for (std::size_t o = 0; o < s.out_channels; ++o)
+                    for (std::size_t c = 0; c < s.channels; ++c)
+                        for (std::size_t ky = 0; ky < s.kernel; ++ky)
+                            for (std::size_t kx = 0; kx < s.kernel; ++kx) {
+                                const std::size_t iy = oy * s.stride + ky, ix = ox * s.stride + kx;
+                                if (iy < s.padding || iy - s.padding >= s.height || ix < s.padding ||
+                                    ix - s.padding >= s.width)
+                                    continue;
+                                call(((n * s.height + iy - s.padding) * s.width + ix - s.padding) * s.channels + c,
+                                     ((o * s.channels + c) * s.kernel + ky) * s.kernel + kx,
+                                     ((n * s.out_height() + oy) * s.out_width() + ox) * s.out_channels + o);
+                            }
+}
+
+/// Numbers in either precision.
+struct Stored {
+    std::vector<float> exact;
+    std::vector<BFloat16> rounded;
+    std::size_t rows;
+
+    Stored(std::vector<float> numbers, std::size_t row_count, Precision precision)
+        : exact(std::move(numbers)), rounded(precision == Precision::bf16 ? exact.size() : 0), rows(row_count) {
+        if (!rounded.empty()) copy(floats(), matrix());
+    }
+    Matrix<float> floats() { return {exact.data(), rows, exact.size() / rows}; }
+    AnyMatrix matrix() {
+        if (rounded.empty()) return floats();
+        return {rounded.data(), rows, rounded.size() / rows};
+    }
+    std::vector<float> read() {
+        if (!rounded.empty()) copy(matrix(), floats());
+        return exact;
+    }
+};
+
+void expect_near(const std::vector<float>& found, const std::vector<double>& expected, double tolerance) {
+    for (std::size_t i = 0; i < expected.size(); ++i)
+        ASSERT_NEAR(found[i], expected[i], tolerance * (1 + std::abs(expected[i]))) << i;
+}
+
+void expect_all_ways(const ConvolutionShape& s, std::size_t rows, Precision precision) {
+    SCOPED_TRACE(fmt::format("{} x {} x {} to {}, kernel {}, stride {}, padding {}, {} rows, {}", s.height, s.width,
+                             s.channels, s.out_channels, s.kernel, s.stride, s.padding, rows, name_of(precision)));
+    Stored x(uniform(rows * s.inputs(), 1), rows, precision), weight(uniform(s.weights(), 2), 1, precision);
+    Stored y(uniform(rows * s.outputs(), 3), rows, precision);
+    std::vector<double> by_forward(y.exact.size()), by_input(x.exact.size()), by_weight(weight.exact.size());
+    for_each_product(s, rows, [&](std::size_t in, std::size_t w, std::size_t out) {
+        by_forward[out] += static_cast<double>(x.exact[in]) * weight.exact[w];
+        by_input[in] += static_cast<double>(y.exact[out]) * weight.exact[w];
+        by_weight[w] += static_cast<double>(x.exact[in]) * y.exact[out];
+    });
+    Convolution convolution(s);
+    Stored result(std::vector<float>(y.exact.size(), 77), rows, precision);
+    Stored to_input(std::vector<float>(x.exact.size(), 77), rows, precision);
+    Stored to_weight(std::vector<float>(weight.exact.size(), 77), 1, Precision::fp32);
+    convolution.forward(x.matrix(), weight.matrix(), result.matrix());
+    convolution.back_to_input(y.matrix(), weight.matrix(), to_input.matrix());
+    convolution.back_to_weight(x.matrix(), y.matrix(), to_weight.floats());
+    const double rounding = precision == Precision::bf16 ? 0x1p-8 : 1e-5;
+    expect_near(result.read(), by_forward, rounding);
+    expect_near(to_input.read(), by_input, rounding);
+    expect_near(to_weight.read(), by_weight, 3e-5);
+}
+
+TEST(Convolution, AgreesWithPlainLoops) {
+    for (const Precision precision : {Precision::fp32, Precision::bf16}) {
+        if (!matmul_supports(precision)) continue;
+        for (const ConvolutionShape& s :
+             {ConvolutionShape{8, 8, 1, 16, 4, 2, 1}, ConvolutionShape{8, 8, 16, 16, 4, 2, 1},
+              ConvolutionShape{7, 9, 3, 5, 3, 1, 1}, ConvolutionShape{9, 6, 5, 7, 3, 2, 0},
+              ConvolutionShape{11, 8, 2, 3, 5, 3, 2}, ConvolutionShape{4, 4, 32, 32, 1, 1, 0},
+              ConvolutionShape{5, 5, 33, 17, 4, 2, 1}, ConvolutionShape{6, 6, 4, 3, 6, 1, 0}})
+            for (const std::size_t rows : {1, 5}) expect_all_ways(s, rows, precision);
+    }
+}
+
+TEST(Convolution, TakesAnyNumberOfRows) {
+    const ConvolutionShape s{6, 6, 2, 4, 3, 1, 1};
+    Convolution convolution(s);
+    Stored x(uniform(3 * s.inputs(), 1), 3, Precision::fp32), weight(uniform(s.weights(), 2), 1, Precision::fp32);
+    Stored whole(std::vector<float>(3 * s.outputs()), 3, Precision::fp32), part = whole;
+    convolution.forward(x.matrix(), weight.matrix(), whole.matrix());
+    convolution.forward(x.floats().first_rows(2), weight.matrix(), part.floats().first_rows(2));
+    for (std::size_t i = 0; i < 2 * s.outputs(); ++i) EXPECT_NEAR(part.exact[i], whole.exact[i], 1e-5);
+    std::vector<float> gradient(s.weights(), 5);
+    convolution.back_to_weight(x.floats().first_rows(0), whole.floats().first_rows(0),
+                               {gradient.data(), 1, gradient.size()});
+    EXPECT_EQ(gradient, std::vector<float>(s.weights(), 0));
+}
+
+TEST(Convolution, RefusesWhatDoesNotFit) {
+    EXPECT_THROW(Convolution({3, 3, 1, 1, 6, 1, 1}), Error);
+    EXPECT_THROW(Convolution({3, 3, 1, 1, 3, 0, 1}), Error);
+    EXPECT_THROW(Convolution({3, 3, 0, 1, 3, 1, 1}), Error);
+    const ConvolutionShape s{6, 6, 2, 4, 3, 1, 1};
+    Convolution convolution(s);
+    Stored x(uniform(2 * s.inputs(), 1), 2, Precision::fp32), weight(uniform(s.weights(), 2), 1, Precision::fp32);
+    Stored y(uniform(2 * s.outputs(), 3), 2, Precision::fp32);
+    EXPECT_THROW(convolution.forward(y.matrix(), weight.matrix(), x.matrix()), Error);
+    EXPECT_THROW(convolution.forward(x.floats().first_rows(1), weight.matrix(), y.matrix()), Error);
+    EXPECT_THROW(convolution.forward(x.matrix(), x.matrix(), y.matrix()), Error);
+    try {
+        convolution.forward(x.matrix(), weight.floats().some_columns(0, 3), y.matrix());
+        FAIL();
+    } catch (const Error& error) {
+        EXPECT_NE(std::string(error.what()).find("6 x 6 x 2 to 4 channels (kernel 3"), std::string::npos)
+            << error.what();
+    }
+}
+
+} // namespace
+} // namespace elbo
