@@ -26,6 +26,7 @@ constexpr std::uint64_t counted_steps = 8;
 struct Figures {
     training::Measured measured;
     double gflops = 0, peak_gflops = 0;
+    double peak_fp32 = 0;                       ///< where another precision is measured
     std::size_t bytes_sent = 0, bytes_read = 0; ///< of gradients, a step
     Allocations allocations;                    ///< the most of any rank, a step, rounded up
     std::uint64_t reorders = 0;                 ///< the most of any rank, a step
@@ -90,6 +91,8 @@ Figures figures_of(const comm::Communicator& world, const config::Config& config
     figures.measured = training::measure(world, trainer, seconds);
     figures.gflops = figures.measured.median() * trainer.model().flops_per_sample() / 1e9;
     figures.peak_gflops = peak_gflops(world, trainer.precision(), config.training.threads);
+    if (trainer.precision() != Precision::fp32)
+        figures.peak_fp32 = peak_gflops(world, Precision::fp32, config.training.threads);
     figures.bytes_sent = sum_over(world, trainer.exchange().bytes_sent());
     figures.bytes_read = sum_over(world, trainer.exchange().bytes_read());
     count_in_steps(world, trainer, figures);
@@ -145,6 +148,8 @@ void print(const config::Config& config, const training::Trainer& trainer, const
                measured.steps / measured.rates.size());
     fmt::print("  GFLOP/s     {:.1f}, {:.1f} % of {:.1f} in plain multiply-adds, measured now\n", figures.gflops,
                100 * figures.gflops / figures.peak_gflops, figures.peak_gflops);
+    if (figures.peak_fp32 > figures.peak_gflops)
+        fmt::print("              fp32 is faster here: {:.1f} GFLOP/s at its peak\n", figures.peak_fp32);
     print_phases(measured);
     fmt::print("\n  exchanged    {} a step read between ranks, {} sent to nodes\n",
                human_bytes(static_cast<double>(figures.bytes_read)),
