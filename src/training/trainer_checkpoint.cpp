@@ -124,7 +124,7 @@ void Trainer::restore_pending(const std::vector<double>& first_ranks) {
     const std::string bytes = world_.broadcast(
         std::string(reinterpret_cast<const char*>(first_ranks.data()), first_ranks.size() * sizeof(double)));
     std::vector<double> numbers(bytes.size() / sizeof(double));
-    std::memcpy(numbers.data(), bytes.data(), bytes.size());
+    if (!numbers.empty()) std::memcpy(numbers.data(), bytes.data(), bytes.size());
     const std::vector<model::Bound> bounds = unpacked(numbers);
     const comm::Leaves mine = nodes_.my_leaves(virtual_ranks_);
     if (bounds.size() == pending_.size())
