@@ -16,10 +16,8 @@
 
 namespace elbo::model {
 
-using layers::Activation;
 using layers::Building;
 using layers::Dense;
-using layers::Initial;
 using layers::NotFinite;
 using layers::ParameterTable;
 using layers::Stack;
