@@ -68,17 +68,10 @@ storage::DatasetInfo header_of(const std::string& location, std::string_view pre
     return storage::DatasetReader(place.file, place.dataset).info();
 }
 
-/// "28 x 28 -> conv1 14 x 14 x 32 -> ...", a layer a line.
-void print_shapes(const std::string& stack, const std::string& shapes) {
-    constexpr std::string_view arrow = " -> ";
-    std::string_view rest = shapes;
-    for (bool first = true;; first = false) {
-        const std::size_t end = rest.find(arrow);
-        const std::string_view item = rest.substr(0, end);
-        const std::size_t name = first ? 0 : item.find(' ');
-        fmt::print("  {:<10}{:<12}{}\n", first ? stack : "", item.substr(0, name), item.substr(first ? 0 : name + 1));
-        if (end == std::string_view::npos) return;
-        rest.remove_prefix(end + arrow.size());
+void print_shapes(const char* stack, std::span<const layers::NamedShape> shapes) {
+    for (const auto& [name, shape] : shapes) {
+        fmt::print("  {:<10}{:<12}{}\n", stack, name, describe(shape));
+        stack = "";
     }
 }
 

@@ -158,9 +158,9 @@ void convert(std::span<const T> row, float scale, std::span<float> out) {
 } // namespace
 
 void Dataset::fetch(std::uint64_t sample) const {
-    constexpr std::size_t cache_line = 64;
+    constexpr std::size_t cache_line = 64, page = 4096; // what follows in a long row a core fetches by itself
     const std::size_t bytes = dimensions() * storage::bytes_of(info_.type);
-    const std::span<const std::byte> row = bytes_.subspan(sample * bytes, bytes);
+    const std::span<const std::byte> row = bytes_.subspan(sample * bytes, std::min(bytes, page));
     for (std::size_t at = 0; at < row.size(); at += cache_line) elbo::fetch(&row[at]);
 }
 

@@ -45,7 +45,8 @@ public:
 
     /// A sample's scaled values; out has dimensions() of them.
     void read(std::uint64_t sample, std::span<float> out) const;
-    /// Has a sample's cache lines fetched while others are worked on: rows of a shuffled order lie far from each other.
+    /// Has a sample's first cache lines fetched while others are worked on: rows of a shuffled order lie far from each
+    /// other.
     void fetch(std::uint64_t sample) const;
 
 private:

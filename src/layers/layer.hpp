@@ -59,6 +59,12 @@ std::span<const LayerKind> layer_kinds();
 /// One layer of the table. Throws InputError naming path and place in the configuration where the input does not fit.
 std::unique_ptr<Layer> make_layer(const config::Settings& settings, const Building& building);
 
+/// What comes out of a layer: "conv1" and its shape.
+struct NamedShape {
+    std::string name;
+    Shape shape;
+};
+
 /// Layers in sequence, with the activations and gradients between them in the workspace.
 class Stack {
 public:
@@ -67,8 +73,8 @@ public:
 
     bool empty() const { return layers_.empty(); } ///< true where all that there is are views
     const Shape& output() const { return output_; }
-    /// Of a sample from the input on, a layer each, views too: "28 x 28 -> conv1 14 x 14 x 32 -> dense1 256".
-    const std::string& shapes() const { return shapes_; }
+    /// Of a sample: the input, which has no name, and what comes out of each layer, views too.
+    std::span<const NamedShape> shapes() const { return shapes_; }
     double flops_per_sample() const;
     double first_layer_flops() const; ///< of its forward pass: its input gradient is not always wanted
 
@@ -96,7 +102,7 @@ private:
     Workspace& workspace_;
     Precision precision_;
     Shape input_, output_;
-    std::string shapes_;
+    std::vector<NamedShape> shapes_;
     std::vector<Place> layers_; ///< those that compute
     std::size_t diff_[2] = {};
     ConstAnyMatrix in_; ///< of the last forward pass

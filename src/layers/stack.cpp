@@ -30,12 +30,23 @@ std::unique_ptr<Layer> make_layer(const config::Settings& settings, const Buildi
     throw std::logic_error("no layer is called " + settings.kind);
 }
 
+namespace {
+
+/// "28 x 28 -> conv1 14 x 14 x 32 -> dense1 256"
+std::string chain_of(std::span<const NamedShape> shapes) {
+    std::string chain = describe(shapes.front().shape);
+    for (const auto& [name, shape] : shapes.subspan(1)) chain += fmt::format(" -> {} {}", name, describe(shape));
+    return chain;
+}
+
+} // namespace
+
 Stack::Stack(const std::vector<config::Settings>& layers, const Building& building)
     : workspace_(building.workspace),
       precision_(building.precision),
       input_(building.input),
       output_(building.input),
-      shapes_(describe(building.input)) {
+      shapes_{{"", building.input}} {
     std::map<std::string, int, std::less<>> count;
     std::size_t widest = elements(input_);
     for (const config::Settings& settings : layers) {
@@ -47,10 +58,10 @@ Stack::Stack(const std::vector<config::Settings>& layers, const Building& buildi
             layer =
                 make_layer(settings, {building.parameters, workspace_, building.max_rows, path, output_, precision_});
         } catch (const InputError& error) {
-            reject("{} (shapes so far: {})", error.what(), shapes_);
+            reject("{} (shapes so far: {})", error.what(), chain_of(shapes_));
         }
         output_ = layer->output();
-        shapes_ += fmt::format(" -> {} {}", name, describe(output_));
+        shapes_.push_back({name, output_});
         if (layer->is_view()) continue;
         const std::size_t width = elements(output_);
         if (layers_.empty()) widest = 0;

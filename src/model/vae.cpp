@@ -130,12 +130,20 @@ Vae::~Vae() = default;
 
 const ParameterTable& Vae::parameters() const { return parts_->parameters; }
 Precision Vae::precision() const { return parts_->precision; }
-std::string Vae::encoder_shapes() const { return parts_->encoder.shapes(); }
-std::string Vae::decoder_shapes() const {
-    return fmt::format("{} -> output {}", parts_->decoder.shapes(), describe(parts_->output->output()));
-}
 std::size_t Vae::latent() const { return parts_->latent; }
 std::size_t Vae::dimensions() const { return parts_->dimensions; }
+
+std::vector<layers::NamedShape> Vae::encoder_shapes() const {
+    const std::span<const layers::NamedShape> shapes = parts_->encoder.shapes();
+    return {shapes.begin(), shapes.end()};
+}
+
+std::vector<layers::NamedShape> Vae::decoder_shapes() const {
+    const std::span<const layers::NamedShape> shapes = parts_->decoder.shapes();
+    std::vector<layers::NamedShape> all(shapes.begin(), shapes.end());
+    all.push_back({"output", parts_->output->output()});
+    return all;
+}
 
 std::size_t Vae::workspace_bytes() const {
     return parts_->workspace.planned_bytes() + 2 * parts_->max_rows * sizeof(double);

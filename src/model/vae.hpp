@@ -47,10 +47,9 @@ public:
     const layers::ParameterTable& parameters() const;
     Precision precision() const;
     std::size_t latent() const;
-    /// Of a sample, from layer to layer: the encoder's without its heads, and the decoder's to the likelihood's
-    /// parameters.
-    std::string encoder_shapes() const;
-    std::string decoder_shapes() const;
+    /// Of a sample, from layer to layer: the encoder's without its heads, and the decoder's with the output's.
+    std::vector<layers::NamedShape> encoder_shapes() const;
+    std::vector<layers::NamedShape> decoder_shapes() const;
     std::size_t dimensions() const; ///< of a sample
     std::size_t workspace_bytes() const;
     /// Of a training step's products, a sample: forward, and backward without the first layer's input gradient.

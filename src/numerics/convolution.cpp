@@ -52,7 +52,7 @@ struct Described {
         plain_weight = {weights, type_of(types.weight), Tag::oihw};
         stride = {dim(s.stride), dim(s.stride)};
         before = {dim(s.padding), dim(s.padding)};
-        // Less than before, or nothing is cut off, where steps do not end at the padded image's end.
+        // Less than before, even negative, where the kernel's last step ends before the padded image does.
         const auto behind = [&](std::size_t in, std::size_t out) {
             return dim((out - 1) * s.stride + s.kernel) - dim(in + s.padding);
         };
@@ -69,10 +69,7 @@ Forward::primitive_desc describe_forward(const Described& d) {
 
 template <class Primitive>
 typename Primitive::primitive_desc describe_backward(const Described& d, const Forward::primitive_desc& forward) {
-    if constexpr (std::is_same_v<Primitive, ToInput>)
-        return {onednn_cpu(), algorithm, d.x, d.weight, d.y, d.stride, d.before, d.after, forward, d.attributes};
-    else
-        return {onednn_cpu(), algorithm, d.x, d.weight, d.y, d.stride, d.before, d.after, forward, d.attributes};
+    return {onednn_cpu(), algorithm, d.x, d.weight, d.y, d.stride, d.before, d.after, forward, d.attributes};
 }
 #else
 Forward::primitive_desc describe_forward(const Described& d) {

@@ -28,11 +28,11 @@ private:
     }
 };
 
-/// x: [rows, inputs()], y: [rows, outputs()], rows of H, W, C in this order, no gaps between them; weight: [1,
-/// weights()] as PyTorch has it, [out, in, kernel, kernel]. x, y and weight are of one precision, sums are in float. A
-/// transposed convolution is this with forward() and back_to_input() changed for each other: PyTorch's weight of it,
-/// [in, out, kernel, kernel], lies the same way. Primitives, one for every number of rows that occurs, are made on
-/// first use and kept, with the weights in oneDNN's own layout. Errors name the shape.
+/// x: [rows, inputs()], y: [rows, outputs()], rows of H, W, C in this order, no gaps between them; weight:
+/// [1, weights()] as PyTorch has it, [out, in, kernel, kernel]. What is read is of one precision, what is written of
+/// the same or in float; sums are in float. A transposed convolution is this with forward() and back_to_input() changed
+/// for each other: PyTorch's weight of it, [in, out, kernel, kernel], lies the same way. Primitives, one for every
+/// number of rows that occurs, are made on first use and kept. Errors name the shape.
 class Convolution {
 public:
     explicit Convolution(const ConvolutionShape& shape);

@@ -124,9 +124,7 @@ TEST(Convolution, GradientAgreesWithDifferences) {
             const std::vector<float> weights = test::random_values(bench.out.size(), 1, 3);
             const auto objective = [&] {
                 bench.forward();
-                double sum = 0;
-                for (std::size_t i = 0; i < weights.size(); ++i) sum += static_cast<double>(weights[i]) * bench.out[i];
-                return sum;
+                return test::weighted_sum(weights, bench.out);
             };
             objective();
             bench.diff_out = weights;

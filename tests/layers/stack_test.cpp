@@ -30,9 +30,7 @@ void check(Bench& bench, std::size_t outputs) {
     const std::vector<float> weights = test::random_values(Bench::rows * outputs, 1, 3);
     const auto objective = [&] {
         const Matrix<const float> out = bench.stack.forward(bench.values, bench.input()).as<float>();
-        double sum = 0;
-        for (std::size_t i = 0; i < weights.size(); ++i) sum += static_cast<double>(weights[i]) * out.data()[i];
-        return sum;
+        return test::weighted_sum(weights, {out.data(), weights.size()});
     };
     objective();
     const Matrix<float> diff = bench.stack.diff_output().as<float>();

@@ -76,8 +76,7 @@ void check(float bound, double step) {
     std::vector<double> kl(rows);
     const auto objective = [&] {
         sample_posterior({heads.data(), rows, 2 * latent}, {noise.data(), rows, latent}, {z.data(), rows, latent}, kl);
-        double sum = 0;
-        for (std::size_t i = 0; i < z.size(); ++i) sum += static_cast<double>(weights[i]) * z[i];
+        double sum = test::weighted_sum(weights, z);
         for (const double k : kl) sum += kl_scale * k;
         return sum;
     };

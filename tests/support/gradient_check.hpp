@@ -13,6 +13,13 @@
 
 namespace elbo::test {
 
+/// The usual objective of a layer's outputs: the sum of weights[i] values[i], in double.
+inline double weighted_sum(std::span<const float> weights, std::span<const float> values) {
+    double sum = 0;
+    for (std::size_t i = 0; i < weights.size(); ++i) sum += static_cast<double>(weights[i]) * values[i];
+    return sum;
+}
+
 /// Something that the objective depends on (a layer's weight, its input), and the gradient to be checked.
 struct Variable {
     std::string name;
