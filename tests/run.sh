@@ -118,8 +118,8 @@ sanitizers() (
 # What has threads of its own: the writer of checkpoints, locks and logs, the watchdog.
 thread_sanitizer() (
     cmake --preset tsan "${cmake_options[@]}"
-    cmake --build build/tsan --parallel "$cores" --target test_training test_storage test_comm
-    ctest --preset tsan --parallel "$cores" --no-tests=error -R '^(training\.(Saver|Stop)|storage\.(.*Lock|LineLog|Checkpoint)|comm\.Watch)'
+    cmake --build build/tsan --parallel "$cores" --target test_training test_storage test_comm test_data
+    ctest --preset tsan --parallel "$cores" --no-tests=error -R '^(training\.(Saver|Stop)|storage\.(.*Lock|LineLog|Checkpoint)|comm\.Watch|data\.Prefetcher)'
 )
 
 openmpi5() (

@@ -1,6 +1,7 @@
 // `elbo bench`: what a configuration's training steps take, on made-up data, beside what this CPU could do at most.
 #include "base/text.hpp"
 #include "base/version.hpp"
+#include "comm/cores.hpp"
 #include "commands/allocations.hpp"
 #include "commands/commands.hpp"
 #include "commands/on_ranks.hpp"
@@ -74,13 +75,23 @@ std::uint64_t resident_bytes() {
     return at == std::string::npos ? 0 : std::stoull(text.substr(at + 5)) * 1024;
 }
 
+/// The part of a core that a thread has at best, where there are more threads than cores. Collective.
+double core_share(const comm::Communicator& node, int threads) {
+    const comm::Cores cores = comm::cores_of_node(node, threads);
+    const double there = std::min<double>(cores.union_of_node, cores.quota.value_or(cores.union_of_node));
+    return std::min(1.0, there / (cores.ranks * threads));
+}
+
 /// Of all ranks at once, each on its threads, as they are while they train; of fp32 where the vectors have no bf16.
-double peak_gflops(const comm::Communicator& world, Precision precision, std::size_t threads) {
-    world.barrier();
+/// What is measured is a thread's best moment, so that ranks that take turns on a core count for one between them.
+double peak_gflops(const comm::Nodes& nodes, Precision precision, std::size_t threads) {
+    const comm::Communicator& world = nodes.world();
     const int count = static_cast<int>(threads);
+    const double share = core_share(nodes.node(), count);
+    world.barrier();
     std::optional<double> peak;
     if (precision == Precision::bf16) peak = measured_peak_bf16(count);
-    double sum = peak ? *peak : measured_peak(count);
+    double sum = share * (peak ? *peak : measured_peak(count));
     world.sum(std::span(&sum, 1));
     return sum / 1e9;
 }
@@ -90,9 +101,9 @@ Figures figures_of(const comm::Communicator& world, const config::Config& config
     Figures figures;
     figures.measured = training::measure(world, trainer, seconds);
     figures.gflops = figures.measured.median() * trainer.model().flops_per_sample() / 1e9;
-    figures.peak_gflops = peak_gflops(world, trainer.precision(), config.training.threads);
+    figures.peak_gflops = peak_gflops(trainer.nodes(), trainer.precision(), config.training.threads);
     if (trainer.precision() != Precision::fp32)
-        figures.peak_fp32 = peak_gflops(world, Precision::fp32, config.training.threads);
+        figures.peak_fp32 = peak_gflops(trainer.nodes(), Precision::fp32, config.training.threads);
     figures.bytes_sent = sum_over(world, trainer.exchange().bytes_sent());
     figures.bytes_read = sum_over(world, trainer.exchange().bytes_read());
     count_in_steps(world, trainer, figures);

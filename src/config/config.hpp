@@ -36,6 +36,7 @@ struct Data {
     std::string train, validation;  ///< FILE or FILE:/dataset; validation may be empty
     std::vector<std::size_t> shape; ///< of a sample; empty: as the data has it
     std::string binarize;           ///< none, threshold, dynamic
+    std::string prefetch;           ///< auto, always, never
     std::optional<double>
         scale; ///< factor on the stored values; unset: integers by their type's range, floats as they are
 };

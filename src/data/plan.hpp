@@ -31,4 +31,29 @@ constexpr std::uint64_t batches_from(std::uint64_t position, std::uint64_t sampl
 /// Rows of the largest shard.
 constexpr std::uint64_t largest_shard(std::uint64_t batch, std::uint64_t count) { return (batch + count - 1) / count; }
 
+/// A shard in its step of training.
+struct Turn {
+    std::uint64_t step = 0; ///< from 1 on
+    std::uint64_t epoch = 0;
+    Range batch;
+    std::uint64_t shard = 0;
+    friend bool operator==(const Turn&, const Turn&) = default;
+};
+
+/// The way of a rank through the epochs: its shards, in the order in which it computes them.
+struct Turns {
+    std::uint64_t samples = 0, batch = 0; ///< in an epoch, in a step
+    std::uint64_t shards = 1;             ///< of a batch
+    Range mine{0, 1};                     ///< of the shards
+
+    constexpr Range positions(const Turn& turn) const { return shard_of(turn.batch, turn.shard, shards); }
+
+    constexpr Turn after(Turn turn) const {
+        if (++turn.shard < mine.end) return turn;
+        const bool next_epoch = turn.batch.end == samples;
+        return {turn.step + 1, turn.epoch + (next_epoch ? 1 : 0),
+                batch_at(next_epoch ? 0 : turn.batch.end, samples, batch), mine.begin};
+    }
+};
+
 } // namespace elbo::data

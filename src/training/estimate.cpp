@@ -1,7 +1,7 @@
 #include "training/estimate.hpp"
 
 #include "comm/exchange.hpp"
-#include "data/loader.hpp"
+#include "data/prefetcher.hpp"
 #include "optimizers/optimizer.hpp"
 
 #include <algorithm>
@@ -29,7 +29,8 @@ Memory memory_of_a_node(const config::Config& config, const model::Vae& model, s
     }
     const std::size_t states = optimizers::optimizer_kind(config.optimizer.kind.kind).states;
     memory.optimizer = states * array;
-    memory.workspace = model.workspace_bytes() + 2 * data::Loader::bytes(model.dimensions(), rows);
+    memory.workspace = model.workspace_bytes() + data::Prefetcher::bytes(model.dimensions(), rows) +
+                       data::Loader::bytes(model.dimensions(), rows);
     memory.processes = ranks * process_bytes + library_bytes;
     // The file's image and, where others own parts of the optimiser's state, the whole of it as far as that finds no
     // place in the memory of the node's gradients.

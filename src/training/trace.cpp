@@ -89,6 +89,18 @@ void find_bounds(Picture& picture, const std::vector<std::vector<Stay>>& stays,
     }
 }
 
+/// Batches that a rank's thread made meanwhile, in a row of their own.
+void add_prefetcher(Picture& picture, const report::TraceRow& row, const std::vector<Stay>& stays,
+                    std::int64_t offset) {
+    if (stays.empty()) return;
+    picture.rows.push_back(row);
+    for (const Stay& stay : stays) {
+        const std::int64_t from = std::max(stay.begin + offset, picture.begin);
+        const std::int64_t to = std::min(stay.end + offset, picture.end);
+        if (from < to) picture.add(row.node, row.row, name_of(stay.phase), from, to, stay.step);
+    }
+}
+
 /// Checkpoints that were being written meanwhile, in a row behind those of the ranks.
 void add_writer(Picture& picture, const std::string& host, int row, const std::vector<Writing>& writings) {
     picture.rows.push_back({0, row, host, "checkpoint writer"});
@@ -117,7 +129,7 @@ Trace::Trace(const comm::Communicator& world, TraceSettings settings, Trainer& t
     const std::uint64_t now = trainer.state().step;
     std::tie(first_, last_) =
         settings_.steps.value_or(std::pair(now + steps_before + 1, now + steps_before + usual_steps));
-    trainer.clock().record(first_, last_);
+    trainer.record(first_, last_);
     open_ = true;
 }
 
@@ -126,6 +138,7 @@ void Trace::write(const Checkpoints& checkpoints) {
     const comm::InPhase agreeing(&trainer_.clock(), comm::Phase::agreeing);
     const std::vector<std::int64_t> offsets = clock_offsets(world_);
     const std::vector<std::vector<Stay>> stays = gather_stays(world_, trainer_.clock().stays());
+    const std::vector<std::vector<Stay>> made_ahead = gather_stays(world_, trainer_.batches().stays());
     const std::vector<std::string> hosts = world_.gather(world_.host());
     if (!world_.first()) return;
     const std::vector<int> node_of = nodes_of_ranks(trainer_.nodes());
@@ -143,6 +156,11 @@ void Trace::write(const Checkpoints& checkpoints) {
                                       with_commas(first_), with_commas(last_)));
         return;
     }
+    for (std::size_t rank = 0; rank < stays.size(); ++rank)
+        add_prefetcher(picture,
+                       {node_of[rank], world_.size() + 1 + static_cast<int>(rank), hosts[rank],
+                        fmt::format("batches of rank {}", rank)},
+                       made_ahead[rank], offsets[rank]);
     add_writer(picture, hosts.front(), world_.size(), checkpoints.writings());
     monitor_.attempt(settings_.file, [&] {
         storage::write_whole(settings_.file, report::trace_text(picture.rows, picture.slices));

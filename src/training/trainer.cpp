@@ -1,5 +1,6 @@
 #include "training/trainer.hpp"
 
+#include "comm/cores.hpp"
 #include "images/picture.hpp"
 #include "numerics/denormals.hpp"
 #include "numerics/matmul.hpp"
@@ -36,6 +37,14 @@ Precision common_precision(const comm::Communicator& world, Precision asked) {
     return world.least(matmul_supports(asked) ? 1 : 0) == 1 ? asked : Precision::fp32;
 }
 
+/// True where the rows of the next shard are another thread's work: by default where every rank of the node has a core
+/// for it. Collective.
+bool prefetches(const comm::Communicator& node, const config::Config& config) {
+    const int threads = static_cast<int>(config.training.threads);
+    const bool free_cores = !comm::cores_of_node(node, threads + 1).must_share();
+    return config.data.prefetch == "always" || (config.data.prefetch == "auto" && free_cores);
+}
+
 } // namespace
 
 Trainer::Trainer(const comm::Communicator& world, const config::Config& config, std::uint64_t virtual_ranks,
@@ -57,7 +66,11 @@ Trainer::Trainer(const comm::Communicator& world, const config::Config& config, 
                         return std::make_unique<model::Vae>(config.model, train_.info().sample_shape(), rows_,
                                                             precision_);
                     })),
-      loader_(agreed(world, [&] { return data::Loader(train_, binarize_of(config.data), rows_); })),
+      batches_(agreed(world,
+                      [&, threaded = prefetches(nodes_.node(), config)] {
+                          return std::make_unique<data::Prefetcher>(train_, binarize_of(config.data), config.seed,
+                                                                    turns(), threaded);
+                      })),
       exchange_(nodes_, model_->parameters().size(), virtual_ranks, precision_),
       rate_(config.optimizer),
       pending_(virtual_ranks),
@@ -72,10 +85,8 @@ Trainer::Trainer(const comm::Communicator& world, const config::Config& config, 
             reject("optimizer.rate.decay {} goes by the validation ELBO, but data.validation is not set",
                    config.optimizer.decay.kind);
         refuse_outside(train_, model_->support(), config);
-        if (validation_) {
-            refuse_outside(*validation_, model_->support(), config);
-            validation_loader_.emplace(*validation_, binarize_of(config.data), rows_);
-        }
+        if (validation_) refuse_outside(*validation_, model_->support(), config);
+        loader_.emplace(validation_ ? *validation_ : train_, binarize_of(config.data), rows_);
         model_->allocate();
     });
 }
@@ -90,13 +101,15 @@ Taken Trainer::initialise() {
     return taken;
 }
 
+data::Turns Trainer::turns() const {
+    const comm::Leaves mine = nodes_.my_leaves(virtual_ranks_);
+    return {train_.size(), batch_, virtual_ranks_, {mine.begin, mine.end}};
+}
+
 void Trainer::evaluate_shard(const data::Range& batch, std::uint64_t shard, std::span<float> gradients,
                              const comm::FinalFrom& final_from) {
     enter(comm::Phase::batch);
-    const auto epoch = static_cast<std::uint32_t>(state_.epoch);
-    const data::EpochOrder order(config_.seed, epoch, train_.size());
-    const data::Rows rows =
-        loader_.take(data::shard_of(batch, shard, virtual_ranks_), order, {config_.seed, Purpose::binarize, epoch});
+    const data::Rows rows = batches_->take({state_.step + 1, state_.epoch, batch, shard});
     const model::Batch some{rows.x, rows.samples};
     const auto forward_done = [&](const model::Bound& bound) {
         enter(comm::Phase::backward);
@@ -105,9 +118,9 @@ void Trainer::evaluate_shard(const data::Range& batch, std::uint64_t shard, std:
         if (not_finite_.empty()) not_finite_ = model_->first_not_finite(values(), some);
     };
     enter(comm::Phase::forward);
-    step_bounds_[shard] =
-        model_->gradient(values(), some, {config_.seed, Purpose::posterior, epoch}, state_.kl_weight,
-                         1.0 / static_cast<double>(batch.size()), gradients, final_from, forward_done);
+    step_bounds_[shard] = model_->gradient(
+        values(), some, {config_.seed, Purpose::posterior, static_cast<std::uint32_t>(state_.epoch)}, state_.kl_weight,
+        1.0 / static_cast<double>(batch.size()), gradients, final_from, forward_done);
     enter(comm::Phase::exchange);
 }
 
@@ -211,8 +224,8 @@ std::optional<Validation> Trainer::validate(std::uint64_t most) {
     const data::Range mine = data::shard_of({0, blocks.size()}, world_.rank(), world_.size());
     for (std::uint64_t block = mine.begin; block < mine.end; ++block) {
         enter(comm::Phase::validation);
-        const data::Rows rows = validation_loader_->take(data::batch_at(block * rows_, samples, rows_),
-                                                         {config_.seed, Purpose::validation_binarize, 0});
+        const data::Rows rows = loader_->take(data::batch_at(block * rows_, samples, rows_),
+                                              {config_.seed, Purpose::validation_binarize, 0});
         blocks[block] =
             model_->evaluate(values(), {rows.x, rows.samples}, {config_.seed, Purpose::validation_posterior, 0});
     }
@@ -225,9 +238,8 @@ std::optional<Validation> Trainer::validate(std::uint64_t most) {
 
 void Trainer::draw(const std::filesystem::path& png) {
     const data::Dataset& dataset = validation_ ? *validation_ : train_;
-    data::Loader& loader = validation_ ? *validation_loader_ : loader_;
     if (images::is_image(dataset.info().sample_shape()))
-        draw_samples(*model_, values(), dataset, loader, rows_, config_.seed, png);
+        draw_samples(*model_, values(), dataset, *loader_, rows_, config_.seed, png);
 }
 
 void Trainer::compare_nodes() {

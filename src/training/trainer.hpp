@@ -5,7 +5,7 @@
 #include "comm/phase_clock.hpp"
 #include "comm/watch.hpp"
 #include "config/config.hpp"
-#include "data/loader.hpp"
+#include "data/prefetcher.hpp"
 #include "model/vae.hpp"
 #include "optimizers/optimizer.hpp"
 #include "storage/checkpoint.hpp"
@@ -50,6 +50,12 @@ public:
         clock_.enter(phase);
         if (watch_) watch_->enter(phase);
     }
+    /// Keeps what this rank is at in steps [first, last].
+    void record(std::uint64_t first, std::uint64_t last) {
+        clock_.record(first, last);
+        batches_->record(first, last);
+    }
+    const data::Prefetcher& batches() const { return *batches_; }
     /// Where this rank's time goes.
     comm::PhaseClock& clock() { return clock_; }
     const comm::PhaseClock& clock() const { return clock_; }
@@ -113,6 +119,8 @@ private:
     void describe_in(storage::CheckpointText& text) const;
     /// Takes the sums of this rank's virtual ranks from those of all, which rank 0 has. Collective.
     void restore_pending(const std::vector<double>& first_ranks);
+    /// This rank's shards, on and on.
+    data::Turns turns() const;
     /// A shard of the batch under way: loads its rows, then forward and backward.
     void evaluate_shard(const data::Range& batch, std::uint64_t shard, std::span<float> gradients,
                         const comm::FinalFrom& final_from);
@@ -132,8 +140,8 @@ private:
     std::uint64_t batch_, rows_; ///< of a step; at most of a virtual rank
     Precision precision_;
     std::unique_ptr<model::Vae> model_;
-    data::Loader loader_;
-    std::optional<data::Loader> validation_loader_;
+    std::unique_ptr<data::Prefetcher> batches_; ///< training's rows
+    std::optional<data::Loader> loader_;        ///< of validation data, or else of training data, for pictures
     comm::Exchange exchange_;
     std::unique_ptr<optimizers::Optimizer> optimizer_; ///< of what this rank owns
     optimizers::Rate rate_;

@@ -62,6 +62,15 @@ class Layouts(elbo_cli.Case):
                       f"training.epochs={epochs}", f"communication.shared={shared}", ranks=ranks)
         self.expect_same(expected, self.bits("chain"), "4 -> 1 -> 3")
 
+    def test_batches_made_ahead_by_a_thread(self):
+        expected = self.train("never", 4, 1, "data.prefetch=never")
+        for ranks in (1, 2, 3):
+            self.expect_same(expected, self.train(f"always{ranks}", 4, ranks, "data.prefetch=always"), f"{ranks} ranks")
+        for epochs, ranks in ((1, 2), (4, 1)):
+            self.elbo("train", "small.yaml", "output=runs/ahead", "training.virtual_ranks=4", "data.prefetch=always",
+                      f"training.epochs={epochs}", ranks=ranks)
+        self.expect_same(expected, self.bits("ahead"), "2 -> 1")
+
     def test_clipping_by_the_global_norm(self):
         expected = self.train("clip1", 4, 1, "optimizer.clip=20")
         for ranks, shared in ((2, "true"), (3, "true"), (4, "false")):

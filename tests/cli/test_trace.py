@@ -87,6 +87,19 @@ class Trace(elbo_cli.Case):
         self.assertLess(max(begin for begin, _ in bounds), min(end for _, end in bounds))
         self.assertAlmostEqual(min(begin for begin, _ in bounds), 0)
 
+    def test_rows_of_the_threads_that_make_batches(self):
+        for ranks in (1, 2):
+            events = self.trace("data.prefetch=always", ranks=ranks)
+            rows = {(e["pid"], e["tid"]): e["args"]["name"] for e in events if e["name"] == "thread_name"}
+            for rank in range(ranks):
+                row, = [row for row, name in rows.items() if name == f"batches of rank {rank}"]
+                slices = [e for e in events if e["ph"] == "X" and (e["pid"], e["tid"]) == row]
+                self.assertGreater(len(slices), 0)
+                self.assertEqual({e["name"] for e in slices}, {"batch"})
+        names = {e["args"]["name"] for e in self.trace("data.prefetch=never")
+                 if e["name"] == "thread_name"}
+        self.assertNotIn("batches of rank 0", names)
+
     def test_rows_of_ranks(self):
         for ranks in (1, 2, 3, 4):
             self.check_rows(self.trace("--trace-steps", "5-9", ranks=ranks), range(5, 10), ranks, 1)

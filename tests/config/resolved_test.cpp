@@ -17,6 +17,7 @@ data:
   shape: ~
   binarize: dynamic
   scale: ~
+  prefetch: auto
 model:
   latent: 20
   activation: relu
