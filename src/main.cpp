@@ -60,6 +60,7 @@ std::function<Exit()> prepare_convert(CLI::App& parser) {
     parser.add_option("--train", options->train, "training images that a generator makes")->capture_default_str();
     parser.add_option("--test", options->test, "test images that a generator makes")->capture_default_str();
     parser.add_option("--size", options->size, "height and width of generated images")->capture_default_str();
+    parser.add_flag("--colour", options->colour, "sprites in colour");
     parser.add_option("--seed", options->seed, "of a generator")->capture_default_str();
     parser.add_flag("--force", options->overwrite, "replace OUT.h5 where it exists");
     parser.add_flag("-q,--quiet", options->quiet, "print nothing");

@@ -25,6 +25,7 @@ Exit train(const TrainOptions& options);
 struct ConvertOptions {
     std::string source, output, format;
     std::size_t train = 20000, test = 2000, size = 64;
+    bool colour = false;
     std::uint32_t seed = 1;
     bool overwrite = false, quiet = false;
 };

@@ -22,6 +22,7 @@ Exit convert(const ConvertOptions& options) {
     request.test = options.test;
     request.size = options.size;
     request.seed = options.seed;
+    request.colour = options.colour;
     request.overwrite = options.overwrite;
 
     const Clock::time_point start = Clock::now();

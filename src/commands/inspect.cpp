@@ -19,6 +19,23 @@
 namespace elbo::commands {
 namespace {
 
+std::size_t longest_name(std::span<const layers::NamedShape> shapes) {
+    std::size_t longest = 0;
+    for (const layers::NamedShape& named : shapes) longest = std::max(longest, named.name.size());
+    return longest;
+}
+
+/// Parameters with their shapes and sizes, and how many numbers there are in all.
+void print_arrays(std::span<const layers::NamedShape> arrays) {
+    const std::size_t width = std::max<std::size_t>(32, longest_name(arrays));
+    std::size_t total = 0;
+    for (const auto& [path, shape] : arrays) {
+        fmt::print("  {:<{}} {:>14} {:>13}\n", path, width, describe(shape), with_commas(elements(shape)));
+        total += elements(shape);
+    }
+    fmt::print("  {:<{}} {:>14} {:>13}\n", "in all", width, "", with_commas(total));
+}
+
 /// Datasets up to this size are read for their range of values.
 constexpr std::size_t readable_bytes = std::size_t{4} << 30;
 
@@ -52,15 +69,11 @@ void inspect_checkpoint(const std::filesystem::path& file) {
         fmt::print("  best    validation ELBO {:.3f} after epoch {}\n", state.best, state.best_epoch);
     for (const auto& [key, value] : reader.text().about) fmt::print("  {:<22} {}\n", key, value);
     fmt::print("\nparameters\n");
-    std::size_t total = 0;
-    for (const storage::ArrayInfo& array : reader.arrays()) {
-        constexpr std::string_view prefix = "/parameters/";
-        if (!array.path.starts_with(prefix)) continue;
-        fmt::print("  {:<32} {:>14} {:>13}\n", array.path.substr(prefix.size()), describe(array.shape),
-                   with_commas(elements(array.shape)));
-        total += elements(array.shape);
-    }
-    fmt::print("  {:<32} {:>14} {:>13}\n", "in all", "", with_commas(total));
+    constexpr std::string_view prefix = "/parameters/";
+    std::vector<layers::NamedShape> arrays;
+    for (const storage::ArrayInfo& array : reader.arrays())
+        if (array.path.starts_with(prefix)) arrays.push_back({array.path.substr(prefix.size()), array.shape});
+    print_arrays(arrays);
 }
 
 storage::DatasetInfo header_of(const std::string& location, std::string_view preferred) {
@@ -69,17 +82,19 @@ storage::DatasetInfo header_of(const std::string& location, std::string_view pre
 }
 
 void print_shapes(const char* stack, std::span<const layers::NamedShape> shapes) {
+    const std::size_t width = std::max<std::size_t>(10, longest_name(shapes));
     for (const auto& [name, shape] : shapes) {
-        fmt::print("  {:<10}{:<12}{}\n", stack, name, describe(shape));
+        fmt::print("  {:<10}{:<{}}  {}\n", stack, name, width, describe(shape));
         stack = "";
     }
 }
 
 void print_parameters(const model::Vae& model) {
     fmt::print("\nparameters\n");
+    std::vector<layers::NamedShape> arrays;
     for (const layers::Parameter& parameter : model.parameters().all())
-        fmt::print("  {:<32} {:>14} {:>13}\n", parameter.path, describe(parameter.shape), with_commas(parameter.size));
-    fmt::print("  {:<32} {:>14} {:>13}\n", "in all", "", with_commas(model.parameters().trainable()));
+        arrays.push_back({parameter.path, parameter.shape});
+    print_arrays(arrays);
 }
 
 void print_memory(const training::Memory& memory, const model::Vae& model) {
@@ -102,6 +117,7 @@ void print_memory(const training::Memory& memory, const model::Vae& model) {
 void inspect_configuration(const InspectOptions& options) {
     const config::Config config =
         config::parse(config::read_source(options.file), options.overrides, training::schema());
+    training::set_up_numerics(config);
     const storage::DatasetInfo train = training::header_or_shape(config.data);
     const bool there = train.rows() > 0;
     std::size_t data_bytes = train.rows() * train.row_bytes();

@@ -134,6 +134,13 @@ std::optional<Settings> Chooser::fill(const std::vector<Kind>& kinds, const Kind
     bool complete = true;
     for (const Key& key : kind.keys) {
         const auto given = std::ranges::find(keys, key.name, &Given::name);
+        if (key.type == Type::layers && given != keys.end()) {
+            auto list = layers(*given->value, join(section, key.name));
+            complete = complete && list;
+            if (list) settings.layers = *std::move(list);
+            settings.values.emplace(key.name, Settings::Value());
+            continue;
+        }
         auto value = given == keys.end() ? default_of(kind, key, place, section)
                                          : value_of(key, *given->value, join(section, key.name));
         complete = complete && value;
@@ -151,7 +158,7 @@ std::optional<Settings::Value> Chooser::value_of(const Key& key, const Tree& tre
 
 std::optional<Settings::Value> Chooser::default_of(const Kind& kind, const Key& key, const Place& place,
                                                    const std::string& section) {
-    if (is_activation(key)) return activation_;
+    if (is_activation(key) && key.fallback == "~") return activation_;
     if (const auto fallback = fallback_tree(key, place)) return value_of(key, *fallback, join(section, key.name));
     if (key.name == kind.name) {
         mistakes_.add(place, section,
@@ -162,11 +169,19 @@ std::optional<Settings::Value> Chooser::default_of(const Kind& kind, const Key& 
     return std::nullopt;
 }
 
-std::string yaml_within(const Kind& kind, const Settings& settings) {
+std::string yaml_list(const Schema& schema, const std::vector<Settings>& layers) {
+    std::string list;
+    for (const Settings& layer : layers)
+        list += (list.empty() ? "" : ", ") + yaml_within(schema, *find_kind(schema.layers, layer.kind), layer);
+    return "[" + list + "]";
+}
+
+std::string yaml_within(const Schema& schema, const Kind& kind, const Settings& settings) {
     if (kind.keys.empty()) return yaml_text(kind.name);
     const Key* const own_key = find_key(kind, kind.name);
     const auto pair = [&](const Key& key) {
         const Settings::Value& value = settings.values.find(key.name)->second;
+        if (key.type == Type::layers) return fmt::format("{}: {}", key.name, yaml_list(schema, settings.layers));
         return fmt::format("{}: {}", key.name, key.type == Type::integers ? bare_value(value) : yaml_value(value));
     };
     std::string keys = own_key ? pair(*own_key) : std::string();

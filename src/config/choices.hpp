@@ -57,6 +57,9 @@ private:
 
 /// Settings as canonical YAML in the form that Chooser::within reads: bernoulli, {gaussian: {variance: 0.1}},
 /// {dense: 400, activation: relu}.
-std::string yaml_within(const Kind& kind, const Settings& settings);
+std::string yaml_within(const Schema& schema, const Kind& kind, const Settings& settings);
+
+/// Layers as the YAML of a list.
+std::string yaml_list(const Schema& schema, const std::vector<Settings>& layers);
 
 } // namespace elbo::config

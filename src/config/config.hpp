@@ -22,6 +22,8 @@ public:
     std::string kind;
     std::string where; ///< "configs/mnist.yaml:12", for errors found later (shapes that do not fit)
     std::map<std::string, Value, std::less<>> values;
+    std::vector<Settings>
+        layers; ///< of the key that is a list of layers, where the kind has one; it is unset in values
 
     bool has(std::string_view key) const; ///< false where the value is unset ("~")
     std::int64_t integer(std::string_view key) const;
@@ -75,6 +77,10 @@ struct Training {
     std::size_t skip_limit = 10;              ///< in a row
 };
 
+struct Numerics {
+    bool allow_reference = false; ///< oneDNN's slow kernels, where it has no others
+};
+
 struct Communication {
     bool shared = true; ///< ranks of a host share values and gradients
     double stall_seconds = 60;
@@ -102,6 +108,7 @@ struct Config {
     Optimizer optimizer;
     Objective objective;
     Training training;
+    Numerics numerics;
     Communication communication;
     Checkpoint checkpoint;
     Report report;

@@ -4,7 +4,6 @@
 #include "base/text.hpp"
 #include "config/values.hpp"
 
-#include <algorithm>
 #include <array>
 
 namespace elbo::config {
@@ -199,6 +198,12 @@ const auto table = std::to_array<CoreKey>({
       Effect::trajectory, 1, most_steps},
      [](Config& c, const Checked& v) { c.training.skip_limit = v.count(); }},
 
+    {{"numerics.allow_reference", Type::flag, "false",
+      "layers for which oneDNN has only its reference kernels, a thousand times slower, are computed by them; false: "
+      "they are refused",
+      Effect::trajectory},
+     [](Config& c, const Checked& v) { c.numerics.allow_reference = v.flag(); }},
+
     {{"communication.shared", Type::flag, "true",
       "ranks of a host share one copy of the parameters and read each other's gradients in place", Effect::none},
      [](Config& c, const Checked& v) { c.communication.shared = v.flag(); }},
@@ -283,68 +288,5 @@ std::string Checked::text() const { return is_unset(value) ? std::string() : std
 std::vector<std::size_t> Checked::counts() const { return counts_of(text()); }
 
 std::span<const CoreKey> core_keys() { return table; }
-
-const CoreKey* core_key(std::string_view path) {
-    const auto found = std::ranges::find(table, path, [](const CoreKey& row) { return row.key.name; });
-    return found == table.end() ? nullptr : &*found;
-}
-
-std::string_view section_of(std::string_view path) {
-    const std::size_t dot = path.rfind('.');
-    return dot == std::string_view::npos ? std::string_view() : path.substr(0, dot);
-}
-
-std::string_view name_of(std::string_view path) {
-    const std::size_t dot = path.rfind('.');
-    return dot == std::string_view::npos ? path : path.substr(dot + 1);
-}
-
-bool is_section(std::string_view path) {
-    return std::ranges::any_of(table, [&](const CoreKey& row) {
-        return row.key.name.size() > path.size() && row.key.name.starts_with(path) && row.key.name[path.size()] == '.';
-    });
-}
-
-const CoreKey* short_form_of(std::string_view section) {
-    const auto found = std::ranges::find_if(
-        table, [&](const CoreKey& row) { return row.short_form && section_of(row.key.name) == section; });
-    return found == table.end() ? nullptr : &*found;
-}
-
-const CoreKey* choice_beside(std::string_view section) {
-    const auto found = std::ranges::find_if(
-        table, [&](const CoreKey& row) { return row.stand == Stand::beside && section_of(row.key.name) == section; });
-    return found == table.end() ? nullptr : &*found;
-}
-
-std::vector<std::string_view> names_in(std::string_view section) {
-    std::vector<std::string_view> names;
-    for (const CoreKey& row : table) {
-        std::string_view rest = row.key.name;
-        if (!section.empty()) {
-            if (!rest.starts_with(section) || rest.size() <= section.size() || rest[section.size()] != '.') continue;
-            rest.remove_prefix(section.size() + 1);
-        }
-        const std::string_view name = rest.substr(0, rest.find('.'));
-        if (std::ranges::find(names, name) == names.end()) names.push_back(name);
-    }
-    return names;
-}
-
-const Kind* find_kind(const std::vector<Kind>& kinds, std::string_view name) {
-    const auto found = std::ranges::find(kinds, name, &Kind::name);
-    return found == kinds.end() ? nullptr : &*found;
-}
-
-const Key* find_key(const Kind& kind, std::string_view name) {
-    const auto found = std::ranges::find(kind.keys, name, &Key::name);
-    return found == kind.keys.end() ? nullptr : &*found;
-}
-
-std::vector<std::string_view> kind_names(const std::vector<Kind>& kinds) {
-    std::vector<std::string_view> names;
-    for (const Kind& kind : kinds) names.push_back(kind.name);
-    return names;
-}
 
 } // namespace elbo::config

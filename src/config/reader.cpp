@@ -138,7 +138,7 @@ void Reader::read_choice(const CoreKey& row, const Tree& tree) {
     row.store(config_, {settings->kind, *settings, {}});
     const Kind& kind = *find_kind(kinds, settings->kind);
     scalars_[path] = settings->kind;
-    leaves_.emplace_back(path, beside ? yaml_text(settings->kind) : yaml_within(kind, *settings));
+    leaves_.emplace_back(path, beside ? yaml_text(settings->kind) : yaml_within(schema_, kind, *settings));
     for (const Key& key : kind.keys) {
         const Settings::Value& value = settings->values.find(key.name)->second;
         const std::string owner = beside ? section : find_key(kind, kind.name) ? path : join(path, kind.name);
@@ -157,11 +157,7 @@ void Reader::read_layers(const CoreKey& row, const Tree& tree) {
     const auto layers = chooser_.layers(tree, path);
     if (!layers) return;
     row.store(config_, {{}, {}, *layers});
-    std::string list;
-    for (const Settings& layer : *layers) {
-        list += (list.empty() ? "" : ", ") + yaml_within(*find_kind(schema_.layers, layer.kind), layer);
-    }
-    leaves_.emplace_back(path, "[" + list + "]");
+    leaves_.emplace_back(path, yaml_list(schema_, *layers));
 }
 
 void Reader::check_together(const Tree& root) {

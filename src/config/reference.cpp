@@ -73,7 +73,7 @@ Entry kind_entry(const Key& key) {
                 change_text(key.effect)};
     if (key.type == Type::choice || key.name == "activation") {
         entry.expected = "one of those of model.activation";
-        entry.fallback = "that of model.activation";
+        if (key.fallback == "~") entry.fallback = "that of model.activation";
     }
     return entry;
 }

@@ -20,6 +20,7 @@ struct Request {
     std::string format;                     ///< --from; empty: recognised
     std::size_t train = 20000, test = 2000; ///< samples a generator makes
     std::size_t size = 64;                  ///< height and width of generated images
+    bool colour = false;                    ///< generated images have three channels
     std::uint32_t seed = 1;
     bool overwrite = false;
 };

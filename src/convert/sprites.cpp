@@ -1,5 +1,6 @@
-// Images made from known factors, after dSprites (Matthey et al. 2017): one white shape on black, drawn with 4 x 4
-// samples a pixel. A sample follows from seed, part (train or test) and its number alone, however many are made.
+// Images made from known factors, after dSprites (Matthey et al. 2017): one shape, white or of some hue, on black,
+// drawn with 4 x 4 samples a pixel. A sample follows from seed, part (train or test) and its number alone, however many
+// are made.
 #include "base/error.hpp"
 #include "convert/convert.hpp"
 #include "numerics/random.hpp"
@@ -17,21 +18,21 @@ constexpr std::size_t smallest_size = 8, largest_size = 1024;
 constexpr std::size_t subsamples = 4;  ///< a side of a pixel
 constexpr float largest_radius = 0.2f; ///< of a shape at scale 1, in image sides
 constexpr float margin = 0.22f;        ///< from the image's edge to the nearest centre
-constexpr std::array columns = {"shape", "scale", "rotation", "x", "y"};
+constexpr std::array columns = {"shape", "scale", "rotation", "x", "y", "hue"}; ///< the last one of colours alone
 
 enum class Outline { square, ellipse, heart };
 
 /// What an image is made from, in the order of `columns`: outline 0 to 2, scale 0.5 to 1, rotation 0 to 2 pi
-/// counter-clockwise, x from left and y from top 0 to 1.
+/// counter-clockwise, x from left and y from top 0 to 1, hue 0 to 1 from red over green and blue to red.
 struct Factors {
-    float outline, scale, rotation, x, y;
+    float outline, scale, rotation, x, y, hue;
 };
 static_assert(sizeof(Factors) == columns.size() * sizeof(float));
 
 Factors draw_factors(std::uint32_t seed, std::size_t sample, std::uint32_t part) {
     std::array<float, columns.size()> u{};
     fill_uniform({seed, Purpose::synthesis, 0}, sample, part, u);
-    return {std::floor(3 * u[0]), 0.5f + 0.5f * u[1], 2 * std::numbers::pi_v<float> * u[2], u[3], u[4]};
+    return {std::floor(3 * u[0]), 0.5f + 0.5f * u[1], 2 * std::numbers::pi_v<float> * u[2], u[3], u[4], u[5]};
 }
 
 // Whether a point lies inside an outline, whose farthest point is at distance 1 from the origin.
@@ -109,31 +110,64 @@ void draw_image(const Factors& factors, std::size_t size, std::span<std::uint8_t
     }
 }
 
+/// coloured: [pixels, 3], the shape in its hue at full brightness (Smith 1978, "Color gamut transform pairs").
+void colour(float hue, std::span<const std::uint8_t> grey, std::span<std::uint8_t> coloured) {
+    constexpr float saturation = 0.8f;
+    std::array<float, 3> rgb{};
+    for (std::size_t channel = 0; channel < 3; ++channel) {
+        // Of red, 1 within a sixth of hue 0, 0 beyond a third; of green and blue a third and two thirds further.
+        const float turned = hue - static_cast<float>(channel) / 3;
+        const float distance = 6 * std::abs(turned - std::round(turned));
+        rgb[channel] = 1 - saturation + saturation * std::clamp(2 - distance, 0.f, 1.f);
+    }
+    for (std::size_t i = 0; i < grey.size(); ++i)
+        for (std::size_t channel = 0; channel < 3; ++channel)
+            coloured[3 * i + channel] =
+                static_cast<std::uint8_t>(std::lround(rgb[channel] * static_cast<float>(grey[i])));
+}
+
+/// The columns of the factors, a row a sample.
+std::vector<float> written(std::span<const Factors> factors, std::size_t column_count) {
+    std::vector<float> rows;
+    for (const Factors& f : factors) {
+        const std::array all = {f.outline, f.scale, f.rotation, f.x, f.y, f.hue};
+        rows.insert(rows.end(), all.begin(), all.begin() + static_cast<std::ptrdiff_t>(column_count));
+    }
+    return rows;
+}
+
 /// Datasets <folder>/x, y and factors of `count` samples.
 void make_part(const Request& request, const std::string& folder, std::uint32_t part, std::size_t count,
                storage::DatasetFileWriter& out, const std::function<void(std::size_t)>& made) {
     const std::size_t size = request.size, pixels = size * size;
-    const Shape shape = {count, size, size};
+    const std::size_t channels = request.colour ? 3 : 1, known = columns.size() - (request.colour ? 0 : 1);
+    const Shape shape = request.colour ? Shape{count, size, size, channels} : Shape{count, size, size};
     const std::string x = folder + "/x", y = folder + "/y", factors_name = folder + "/factors";
     out.create(x, shape, storage::ElementType::u8);
     out.create(y, {count}, storage::ElementType::u8);
-    out.create(factors_name, {count, columns.size()}, storage::ElementType::f32);
+    out.create(factors_name, {count, known}, storage::ElementType::f32);
     out.attribute(y, "names", "0: square, 1: ellipse, 2: heart");
-    out.attribute(factors_name, "columns", fmt::format("{}", fmt::join(columns, ", ")));
+    out.attribute(factors_name, "columns", fmt::format("{}", fmt::join(std::span(columns).first(known), ", ")));
 
     const std::size_t piece = storage::chunk_rows(shape, storage::ElementType::u8);
-    std::vector<std::uint8_t> images(piece * pixels), labels(piece);
+    std::vector<std::uint8_t> images(piece * pixels * channels), labels(piece), grey(pixels);
     std::vector<Factors> factors(piece);
     for (std::size_t begin = 0; begin < count; begin += piece) {
         const std::size_t rows = std::min(piece, count - begin);
         for (std::size_t i = 0; i < rows; ++i) {
             factors[i] = draw_factors(request.seed, begin + i, part);
             labels[i] = static_cast<std::uint8_t>(factors[i].outline);
-            draw_image(factors[i], size, std::span(images).subspan(i * pixels, pixels));
+            draw_image(factors[i], size, grey);
+            const std::span<std::uint8_t> image = std::span(images).subspan(i * pixels * channels, pixels * channels);
+            if (request.colour)
+                colour(factors[i].hue, grey, image);
+            else
+                std::ranges::copy(grey, image.begin());
         }
-        out.write_rows(x, begin, rows, std::as_bytes(std::span(images).first(rows * pixels)));
+        out.write_rows(x, begin, rows, std::as_bytes(std::span(images).first(rows * pixels * channels)));
         out.write_rows(y, begin, rows, std::as_bytes(std::span(labels).first(rows)));
-        out.write_rows(factors_name, begin, rows, std::as_bytes(std::span(factors).first(rows)));
+        const std::vector<float> kept = written(std::span(factors).first(rows), known);
+        out.write_rows(factors_name, begin, rows, std::as_bytes(std::span(kept)));
         made(begin + rows);
     }
 }
@@ -157,8 +191,8 @@ bool recognises_sprites(const std::string& source) { return source == "sprites";
 } // namespace
 
 Format sprites_format() {
-    return {"sprites", "made images with known factors (shape, scale, rotation, x, y)", recognises_sprites,
-            convert_sprites};
+    return {"sprites", "made images with known factors (shape, scale, rotation, x, y, with --colour hue)",
+            recognises_sprites, convert_sprites};
 }
 
 } // namespace elbo::convert

@@ -247,6 +247,17 @@ const ActivationKind& activation_kind(Activation activation) {
     throw std::logic_error("an activation without a row in the table");
 }
 
+config::Key activation_key(std::string_view fallback) {
+    std::vector<std::string_view> names;
+    for (const ActivationKind& kind : activation_kinds()) names.push_back(kind.schema.name);
+    const bool of_model = fallback == "~";
+    return {.name = "activation",
+            .type = config::Type::text,
+            .fallback = fallback,
+            .meaning = of_model ? "the layer's own, else model.activation" : "of the result",
+            .words = names};
+}
+
 void activate(Activation activation, std::span<const float> bias, AnyMatrix out, AnyMatrix slope) {
     HWY_DYNAMIC_DISPATCH(activate)(activation, bias, out, slope);
 }

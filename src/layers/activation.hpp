@@ -27,6 +27,9 @@ std::span<const ActivationKind> activation_kinds();
 const ActivationKind& activation_kind(std::string_view name);
 const ActivationKind& activation_kind(Activation activation);
 
+/// The key of a layer's own activation; "~": that of the model.
+config::Key activation_key(std::string_view fallback = "~");
+
 /// out(i, j) = f(out(i, j) + bias[j]), or without a bias (empty) f(out(i, j)). slope gets f' at the same place where
 /// the activation keeps it, and is left alone otherwise; it is of out's precision.
 void activate(Activation activation, std::span<const float> bias, AnyMatrix out, AnyMatrix slope);

@@ -2,24 +2,12 @@
 #include "layers/convolution.hpp"
 
 #include "base/error.hpp"
+#include "layers/images.hpp"
 
 #include <cmath>
 
 namespace elbo::layers {
 namespace {
-
-struct Image {
-    std::size_t height, width, channels;
-};
-
-Image image_of(const Shape& shape) {
-    if (shape.size() == 2) return {shape[0], shape[1], 1};
-    if (shape.size() != 3)
-        reject("images [height, width] or [height, width, channels] are expected, but the input is {}: put a reshape "
-               "before it",
-               describe(shape));
-    return {shape[0], shape[1], shape[2]};
-}
 
 ConvolutionShape shape_of(bool transposed, const ConvolutionLayer::Keys& keys, const Building& building) {
     const std::size_t kernel = keys.kernel, stride = keys.stride, padding = keys.padding;
@@ -48,6 +36,11 @@ ConvolutionLayer::ConvolutionLayer(bool transposed, const Keys& keys, const Buil
       convolution_(shape_of(transposed, keys, building)),
       workspace_(building.workspace),
       keeps_slope_(activation_kind(keys.activation).keeps_slope) {
+    try {
+        convolution_.require_kernels(building.max_rows, precision_);
+    } catch (const Error& error) {
+        reject("{}", error.what());
+    }
     const ConvolutionShape& s = convolution_.shape();
     output_ = transposed ? Shape{s.height, s.width, s.channels} : Shape{s.out_height(), s.out_width(), s.out_channels};
     // A value that comes out is a sum over so many that go in, on average; and the other way round.
@@ -87,24 +80,24 @@ AnyMatrix ConvolutionLayer::slope(std::size_t rows) const {
     return workspace_.matrix(slope_, precision_, rows * places(), channels());
 }
 
-void ConvolutionLayer::forward(const Values& values, ConstAnyMatrix in, AnyMatrix out) {
+void ConvolutionLayer::forward(const Pass& pass, ConstAnyMatrix in, AnyMatrix out) {
     if (transposed_)
-        convolution_.back_to_input(in, weight(values), out);
+        convolution_.back_to_input(in, weight(pass.values), out);
     else
-        convolution_.forward(in, weight(values), out);
-    activate(activation_, values.exact.subspan(bias_, channels()), places_of(out), slope(out.rows()));
+        convolution_.forward(in, weight(pass.values), out);
+    activate(activation_, pass.values.exact.subspan(bias_, channels()), places_of(out), slope(out.rows()));
 }
 
-void ConvolutionLayer::backward(const Values& values, ConstAnyMatrix in, ConstAnyMatrix out, AnyMatrix diff_out,
+void ConvolutionLayer::backward(const Pass& pass, ConstAnyMatrix in, ConstAnyMatrix out, AnyMatrix diff_out,
                                 AnyMatrix diff_in, std::span<float> gradients, const FinalFrom&) {
     const ConstAnyMatrix kept = keeps_slope_ ? ConstAnyMatrix(slope(out.rows())) : places_of(out);
     backpropagate_activation(activation_, kept, places_of(diff_out), gradients.subspan(bias_, channels()));
     const Matrix<float> diff_weight(gradients.data() + weight_, 1, convolution_.shape().weights());
     if (transposed_) {
-        if (diff_in.columns() != 0) convolution_.forward(diff_out, weight(values), diff_in);
+        if (diff_in.columns() != 0) convolution_.forward(diff_out, weight(pass.values), diff_in);
         convolution_.back_to_weight(diff_out, in, diff_weight);
     } else {
-        if (diff_in.columns() != 0) convolution_.back_to_input(diff_out, weight(values), diff_in);
+        if (diff_in.columns() != 0) convolution_.back_to_input(diff_out, weight(pass.values), diff_in);
         convolution_.back_to_weight(in, diff_out, diff_weight);
     }
 }
@@ -124,19 +117,13 @@ std::unique_ptr<Layer> make(bool transposed, const char* name, const config::Set
 std::vector<config::Key> keys_of(std::string_view name) {
     using config::Effect;
     using config::Type;
-    std::vector<std::string_view> activations;
-    for (const ActivationKind& kind : activation_kinds()) activations.push_back(kind.schema.name);
     return {
         {name, Type::integer, "", "channels of the result", Effect::model, 1, 1 << 16},
         {"kernel", Type::integer, "3", "height and width of the kernel", Effect::model, 1, 1 << 10},
         {"stride", Type::integer, "1", "pixels from one place of the kernel to the next", Effect::model, 1, 1 << 10},
         {"padding", Type::integer, "0", "zeros around the image, fewer than the kernel's height", Effect::model, 0,
          1 << 10},
-        {.name = "activation",
-         .type = Type::text,
-         .fallback = "~",
-         .meaning = "the layer's own, else model.activation",
-         .words = activations}};
+        activation_key()};
 }
 
 } // namespace

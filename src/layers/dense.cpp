@@ -55,21 +55,21 @@ AnyMatrix Dense::slope(std::size_t rows) const {
     return workspace_.matrix(slope_, precision_, rows, units());
 }
 
-void Dense::forward(const Values& values, ConstAnyMatrix in, AnyMatrix out) {
-    const std::span<const float> bias = values.exact.subspan(bias_, units());
+void Dense::forward(const Pass& pass, ConstAnyMatrix in, AnyMatrix out) {
+    const std::span<const float> bias = pass.values.exact.subspan(bias_, units());
     if (product_adds_bias_)
-        product_(in, weight(values), out, bias);
+        product_(in, weight(pass.values), out, bias);
     else
-        product_(in, weight(values), out);
+        product_(in, weight(pass.values), out);
     if (activation_ != Activation::identity)
         activate(activation_, product_adds_bias_ ? std::span<const float>() : bias, out, slope(out.rows()));
 }
 
-void Dense::backward(const Values& values, ConstAnyMatrix in, ConstAnyMatrix out, AnyMatrix diff_out, AnyMatrix diff_in,
+void Dense::backward(const Pass& pass, ConstAnyMatrix in, ConstAnyMatrix out, AnyMatrix diff_out, AnyMatrix diff_in,
                      std::span<float> gradients, const FinalFrom& final_from) {
     const ConstAnyMatrix kept = keeps_slope_ ? ConstAnyMatrix(slope(out.rows())) : out;
     backpropagate_activation(activation_, kept, diff_out, gradients.subspan(bias_, units()));
-    if (diff_in.columns() != 0) diff_in_(diff_out, weight(values), diff_in);
+    if (diff_in.columns() != 0) diff_in_(diff_out, weight(pass.values), diff_in);
     const std::size_t panels = std::max<std::size_t>(1, units() / panel_rows_);
     for (std::size_t panel = panels; panel-- > 0;) {
         const std::size_t first = panel * panel_rows_, end = panel + 1 == panels ? units() : first + panel_rows_;
@@ -88,25 +88,15 @@ std::unique_ptr<Layer> make_dense(const config::Settings& settings, const Buildi
     return std::make_unique<Dense>(activation.activation, std::span(&part, 1), building);
 }
 
-std::vector<std::string_view> activation_names() {
-    std::vector<std::string_view> names;
-    for (const ActivationKind& kind : activation_kinds()) names.push_back(kind.schema.name);
-    return names;
-}
-
 } // namespace
 
 const LayerKind& dense_kind() {
     using config::Type;
-    static const LayerKind kind{{"dense",
-                                 "fully connected; takes any shape as its elements in order",
-                                 {{"dense", Type::integer, "", "units", config::Effect::model, 1, 1 << 20},
-                                  {.name = "activation",
-                                   .type = Type::text,
-                                   .fallback = "~",
-                                   .meaning = "the layer's own, else model.activation",
-                                   .words = activation_names()}}},
-                                make_dense};
+    static const LayerKind kind{
+        {"dense",
+         "fully connected; takes any shape as its elements in order",
+         {{"dense", Type::integer, "", "units", config::Effect::model, 1, 1 << 20}, activation_key()}},
+        make_dense};
     return kind;
 }
 

@@ -24,8 +24,8 @@ public:
 
     const Shape& output() const override { return output_; }
     double flops_per_sample() const override;
-    void forward(const Values& values, ConstAnyMatrix in, AnyMatrix out) override;
-    void backward(const Values& values, ConstAnyMatrix in, ConstAnyMatrix out, AnyMatrix diff_out, AnyMatrix diff_in,
+    void forward(const Pass& pass, ConstAnyMatrix in, AnyMatrix out) override;
+    void backward(const Pass& pass, ConstAnyMatrix in, ConstAnyMatrix out, AnyMatrix diff_out, AnyMatrix diff_in,
                   std::span<float> gradients, const FinalFrom& final_from) override;
 
 private:

@@ -1,10 +1,11 @@
 // What a layer is: shapes and offsets, a forward and a backward pass that stand side by side in its file.
 #pragma once
 
+#include "base/error.hpp"
 #include "config/config.hpp"
 #include "layers/not_finite.hpp"
 #include "layers/parameters.hpp"
-#include "layers/values.hpp"
+#include "layers/pass.hpp"
 #include "numerics/any_matrix.hpp"
 #include "numerics/memory.hpp"
 
@@ -29,22 +30,32 @@ struct Building {
 /// Told in a backward pass: from this offset of the flat arrays on, gradients are final and values no longer needed.
 using FinalFrom = std::function<void(std::size_t offset)>;
 
+/// What comes out of a layer: "conv1" and its shape.
+struct NamedShape {
+    std::string name;
+    Shape shape;
+};
+
 class Layer {
 public:
     virtual ~Layer() = default;
     virtual const Shape& output() const = 0;     ///< of one sample
     virtual double flops_per_sample() const = 0; ///< of a forward pass; multiply and add count two
+    /// Of that part of it whose cost a backward pass without an input gradient spares.
+    virtual double flops_to_input() const { return flops_per_sample(); }
+    /// What comes out of the layers within it, the input first; empty where there are none.
+    virtual std::span<const NamedShape> inside() const { return {}; }
     /// True where it changes the shape alone: what goes in comes out, and no pass is called.
     virtual bool is_view() const { return false; }
 
     /// out = f(in). in: of the building's precision. out: as well, or a layer without activation may give floats.
-    virtual void forward(const Values& values, ConstAnyMatrix in, AnyMatrix out) = 0;
+    virtual void forward(const Pass& pass, ConstAnyMatrix in, AnyMatrix out) = 0;
 
     /// After forward() with the same in and out. diff_out: gradient of the objective by out, of the building's
     /// precision; used up as scratch. diff_in may be of either.
     /// Overwrites this layer's part of gradients; writes diff_in unless it is empty (0 columns: the first layer's).
     /// May tell final_from of parts of it, from the end to the begin; the last, the whole, is told by the caller.
-    virtual void backward(const Values& values, ConstAnyMatrix in, ConstAnyMatrix out, AnyMatrix diff_out,
+    virtual void backward(const Pass& pass, ConstAnyMatrix in, ConstAnyMatrix out, AnyMatrix diff_out,
                           AnyMatrix diff_in, std::span<float> gradients, const FinalFrom& final_from) = 0;
 };
 
@@ -56,14 +67,16 @@ struct LayerKind {
 
 std::span<const LayerKind> layer_kinds();
 
-/// One layer of the table. Throws InputError naming path and place in the configuration where the input does not fit.
-std::unique_ptr<Layer> make_layer(const config::Settings& settings, const Building& building);
-
-/// What comes out of a layer: "conv1" and its shape.
-struct NamedShape {
-    std::string name;
-    Shape shape;
+/// A layer that its input does not fit, or a layer within it.
+class LayerError : public InputError {
+public:
+    LayerError(const std::string& message, std::string path_of_layer)
+        : InputError(message), path(std::move(path_of_layer)) {}
+    std::string path;
 };
+
+/// One layer of the table. Throws LayerError naming path and place in the configuration where the input does not fit.
+std::unique_ptr<Layer> make_layer(const config::Settings& settings, const Building& building);
 
 /// Layers in sequence, with the activations and gradients between them in the workspace.
 class Stack {
@@ -79,11 +92,11 @@ public:
     double first_layer_flops() const; ///< of its forward pass: its input gradient is not always wanted
 
     /// Returns the last layer's output (the input itself where there are no layers), valid until the next pass.
-    ConstAnyMatrix forward(const Values& values, ConstAnyMatrix in);
+    ConstAnyMatrix forward(const Pass& pass, ConstAnyMatrix in);
     /// Where the gradient by the output is to be written before backward(): [rows of the last forward(), output].
     AnyMatrix diff_output();
     /// diff_in: [rows, input] or empty where the input's gradient is not wanted. final_from is called after each layer.
-    void backward(const Values& values, AnyMatrix diff_in, std::span<float> gradients, const FinalFrom& final_from);
+    void backward(const Pass& pass, AnyMatrix diff_in, std::span<float> gradients, const FinalFrom& final_from);
     /// What the last forward() returned.
     ConstAnyMatrix last_output() const;
     /// After forward(): the first layer, in the order of the pass, whose output is not finite.

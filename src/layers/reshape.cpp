@@ -14,8 +14,8 @@ public:
     const Shape& output() const override { return output_; }
     double flops_per_sample() const override { return 0; }
     bool is_view() const override { return true; }
-    void forward(const Values&, ConstAnyMatrix, AnyMatrix) override { refuse(); }
-    void backward(const Values&, ConstAnyMatrix, ConstAnyMatrix, AnyMatrix, AnyMatrix, std::span<float>,
+    void forward(const Pass&, ConstAnyMatrix, AnyMatrix) override { refuse(); }
+    void backward(const Pass&, ConstAnyMatrix, ConstAnyMatrix, AnyMatrix, AnyMatrix, std::span<float>,
                   const FinalFrom&) override {
         refuse();
     }

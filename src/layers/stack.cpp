@@ -1,8 +1,12 @@
 // The table of layers, and layers in sequence.
 #include "layers/convolution.hpp"
 #include "layers/dense.hpp"
+#include "layers/dropout.hpp"
 #include "layers/layer.hpp"
+#include "layers/normalization.hpp"
 #include "layers/reshape.hpp"
+#include "layers/residual.hpp"
+#include "layers/upsample.hpp"
 
 #include "base/error.hpp"
 
@@ -13,8 +17,16 @@
 namespace elbo::layers {
 
 std::span<const LayerKind> layer_kinds() {
-    static const LayerKind kinds[] = {dense_kind(), convolution_kind(), transposed_convolution_kind(), flatten_kind(),
-                                      reshape_kind()};
+    static const LayerKind kinds[] = {dense_kind(),
+                                      convolution_kind(),
+                                      transposed_convolution_kind(),
+                                      flatten_kind(),
+                                      reshape_kind(),
+                                      group_normalization_kind(),
+                                      layer_normalization_kind(),
+                                      residual_kind(),
+                                      upsample_kind(),
+                                      dropout_kind()};
     return kinds;
 }
 
@@ -23,8 +35,10 @@ std::unique_ptr<Layer> make_layer(const config::Settings& settings, const Buildi
         if (kind.schema.name != settings.kind) continue;
         try {
             return kind.make(settings, building);
+        } catch (const LayerError&) {
+            throw;
         } catch (const InputError& error) {
-            reject("{}: {}: {}", settings.where, building.path, error.what());
+            throw LayerError(fmt::format("{}: {}: {}", settings.where, building.path, error.what()), building.path);
         }
     }
     throw std::logic_error("no layer is called " + settings.kind);
@@ -57,10 +71,13 @@ Stack::Stack(const std::vector<config::Settings>& layers, const Building& buildi
         try {
             layer =
                 make_layer(settings, {building.parameters, workspace_, building.max_rows, path, output_, precision_});
-        } catch (const InputError& error) {
-            reject("{} (shapes so far: {})", error.what(), chain_of(shapes_));
+        } catch (const LayerError& error) {
+            if (error.path != path) throw; // of a layer within it, with the shapes there
+            throw LayerError(fmt::format("{} (shapes so far: {})", error.what(), chain_of(shapes_)), path);
         }
         output_ = layer->output();
+        for (const NamedShape& inner : layer->inside())
+            if (!inner.name.empty()) shapes_.push_back({name + "/" + inner.name, inner.shape});
         shapes_.push_back({name, output_});
         if (layer->is_view()) continue;
         const std::size_t width = elements(output_);
@@ -81,7 +98,7 @@ double Stack::flops_per_sample() const {
     return sum;
 }
 
-double Stack::first_layer_flops() const { return layers_.empty() ? 0 : layers_.front().layer->flops_per_sample(); }
+double Stack::first_layer_flops() const { return layers_.empty() ? 0 : layers_.front().layer->flops_to_input(); }
 
 AnyMatrix Stack::out(std::size_t index) const {
     return workspace_.matrix(layers_[index].output, precision_, in_.rows(), layers_[index].width);
@@ -91,11 +108,11 @@ AnyMatrix Stack::diff(std::size_t index) const {
     return workspace_.matrix(diff_[index % 2], precision_, in_.rows(), layers_[index].width);
 }
 
-ConstAnyMatrix Stack::forward(const Values& values, ConstAnyMatrix in) {
+ConstAnyMatrix Stack::forward(const Pass& pass, ConstAnyMatrix in) {
     in_ = in;
     ConstAnyMatrix current = in;
     for (std::size_t i = 0; i < layers_.size(); ++i) {
-        layers_[i].layer->forward(values, current, out(i));
+        layers_[i].layer->forward(pass, current, out(i));
         current = out(i);
     }
     return current;
@@ -106,14 +123,14 @@ AnyMatrix Stack::diff_output() {
     return diff(layers_.size() - 1);
 }
 
-void Stack::backward(const Values& values, AnyMatrix diff_in, std::span<float> gradients, const FinalFrom& final_from) {
+void Stack::backward(const Pass& pass, AnyMatrix diff_in, std::span<float> gradients, const FinalFrom& final_from) {
     if (layers_.empty()) {
         if (diff_in.columns() != 0) copy(diff_output(), diff_in);
         return;
     }
     for (std::size_t i = layers_.size(); i-- > 0;) {
         const ConstAnyMatrix in = i == 0 ? in_ : ConstAnyMatrix(out(i - 1));
-        layers_[i].layer->backward(values, in, out(i), diff(i), i == 0 ? diff_in : diff(i - 1), gradients, final_from);
+        layers_[i].layer->backward(pass, in, out(i), diff(i), i == 0 ? diff_in : diff(i - 1), gradients, final_from);
         final_from(layers_[i].first);
     }
 }

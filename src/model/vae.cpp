@@ -186,20 +186,20 @@ struct Forward {
 };
 
 template <class Parts>
-Forward forward(Parts& p, const layers::Values& values, const Batch& batch, const Stream& noise) {
+Forward forward(Parts& p, const layers::Pass& pass, const Batch& batch, const Stream& noise) {
     const std::size_t rows = batch.samples.size();
     p.require(batch.x, rows);
     Forward f;
-    f.hidden = p.encoder.forward(values, p.rounded(batch.x.first_rows(rows), p.x_at));
+    f.hidden = p.encoder.forward(pass, p.rounded(batch.x.first_rows(rows), p.x_at));
     f.heads = p.piece(p.heads_at, rows, 2 * p.latent);
-    p.heads.forward(values, f.hidden, f.heads);
+    p.heads.forward(pass, f.hidden, f.heads);
     f.noise = p.piece(p.noise_at, rows, p.latent);
     fill_normal_rows(noise, batch.samples, 0, f.noise);
     const AnyMatrix z = p.workspace.matrix(p.z_at, p.precision, rows, p.latent);
     sample_posterior(f.heads, f.noise, z, p.kl);
-    f.decoded = p.decoder.forward(values, z);
+    f.decoded = p.decoder.forward(pass, z);
     f.outputs = p.piece(p.outputs_at, rows, p.dimensions);
-    p.output->forward(values, f.decoded, f.outputs);
+    p.output->forward(pass, f.decoded, f.outputs);
     return f;
 }
 
@@ -220,7 +220,8 @@ Bound Vae::gradient(const layers::Values& values, const Batch& batch, const Stre
         return {};
     }
     p.parameters.clear_gaps(gradients);
-    const Forward f = forward(p, values, batch, noise);
+    const layers::Pass pass(values, layers::Noise{{noise.seed, Purpose::dropout, noise.epoch}, batch.samples});
+    const Forward f = forward(p, pass, batch, noise);
     const Matrix<const float> x = batch.x.first_rows(rows);
 
     // From here on, gradients take the place of what they are the gradients of, unless they are rounded.
@@ -229,17 +230,17 @@ Bound Vae::gradient(const layers::Values& values, const Batch& batch, const Stre
                            gradients);
     const Bound result = bound(p, rows);
     if (forward_done) forward_done(result);
-    p.output->backward(values, f.decoded, f.outputs, diff_outputs, p.decoder.diff_output(), gradients, final_from);
+    p.output->backward(pass, f.decoded, f.outputs, diff_outputs, p.decoder.diff_output(), gradients, final_from);
     final_from(p.output_first);
     const Matrix<float> diff_z = p.piece(p.diff_z_at, rows, p.latent);
-    p.decoder.backward(values, diff_z, gradients, final_from);
+    p.decoder.backward(pass, diff_z, gradients, final_from);
 
     const AnyMatrix diff_heads = p.gradient_of(f.heads, p.diff_heads_at);
     backpropagate_posterior(f.heads, f.noise, diff_z, static_cast<float>(scale * beta), diff_heads);
     const AnyMatrix diff_hidden = p.encoder.empty() ? AnyMatrix() : p.encoder.diff_output();
-    p.heads.backward(values, f.hidden, f.heads, diff_heads, diff_hidden, gradients, final_from);
+    p.heads.backward(pass, f.hidden, f.heads, diff_heads, diff_hidden, gradients, final_from);
     final_from(p.heads_first);
-    p.encoder.backward(values, {}, gradients, final_from);
+    p.encoder.backward(pass, {}, gradients, final_from);
     return result;
 }
 

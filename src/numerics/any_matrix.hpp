@@ -57,7 +57,10 @@ public:
         return precision_ == Precision::bf16 ? call(as<BFloat16>()) : call(as<float>());
     }
 
-    /// Columns [first, first + count) of all rows.
+    /// Rows, or columns of all rows, [first, first + count).
+    BasicAnyMatrix some_rows(std::size_t first, std::size_t count) const {
+        return visit([&](auto typed) { return BasicAnyMatrix(typed.some_rows(first, count)); });
+    }
     BasicAnyMatrix some_columns(std::size_t first, std::size_t count) const {
         return visit([&](auto typed) { return BasicAnyMatrix(typed.some_columns(first, count)); });
     }
@@ -73,5 +76,8 @@ using ConstAnyMatrix = BasicAnyMatrix<const void>;
 
 /// to = from, rounded or widened where their precisions differ. Same shapes; throws Error naming them.
 void copy(ConstAnyMatrix from, AnyMatrix to);
+
+/// out = a + b, which may be out itself; summed in float. Same shapes; throws Error naming them.
+void add(ConstAnyMatrix a, ConstAnyMatrix b, AnyMatrix out);
 
 } // namespace elbo

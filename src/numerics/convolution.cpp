@@ -1,6 +1,7 @@
 // Convolutions by oneDNN. Activations stay plain (nhwc), where its kernels are as fast as on blocked ones; weights,
-// which are small, are copied into the layout that it asks for, and their gradient back. oneDNN 2 and 3 differ in how a
-// primitive is described; all of that is in the describe() functions.
+// which are small, are copied into the layout that it asks for, and their gradient back. Only where it has nothing but
+// its reference kernel for plain activations, it is asked for a layout of its own, and they are copied too. oneDNN 2
+// and 3 differ in how a primitive is described; all of that is in the describe() functions.
 #include "numerics/convolution.hpp"
 
 #include "base/error.hpp"
@@ -37,21 +38,26 @@ Memory::data_type type_of(Precision precision) {
     return precision == Precision::bf16 ? Memory::data_type::bf16 : Memory::data_type::f32;
 }
 
-/// What is computed: the arguments of each way's description.
-struct Described {
-    Memory::desc x, weight, plain_weight, y;
+using Tag = Memory::format_tag;
+
+/// Memory as the caller has it.
+struct Plain {
+    Memory::desc x, weight, y;
+    Plain(const ConvolutionShape& s, std::size_t rows, Types types, Tag images = Tag::nhwc, Tag weights = Tag::oihw)
+        : x({dim(rows), dim(s.channels), dim(s.height), dim(s.width)}, type_of(types.x), images),
+          weight({dim(s.out_channels), dim(s.channels), dim(s.kernel), dim(s.kernel)}, type_of(types.weight), weights),
+          y({dim(rows), dim(s.out_channels), dim(s.out_height()), dim(s.out_width())}, type_of(types.y), images) {}
+};
+
+/// What is computed: the arguments of each way's description. images: nhwc, or any for oneDNN's choice.
+struct Described : Plain {
     Memory::dims stride, before, after;
     dnnl::primitive_attr attributes;
 
-    Described(const ConvolutionShape& s, std::size_t rows, Types types) {
-        using Tag = Memory::format_tag;
-        const Memory::dims weights = {dim(s.out_channels), dim(s.channels), dim(s.kernel), dim(s.kernel)};
-        x = {{dim(rows), dim(s.channels), dim(s.height), dim(s.width)}, type_of(types.x), Tag::nhwc};
-        y = {{dim(rows), dim(s.out_channels), dim(s.out_height()), dim(s.out_width())}, type_of(types.y), Tag::nhwc};
-        weight = {weights, type_of(types.weight), Tag::any};
-        plain_weight = {weights, type_of(types.weight), Tag::oihw};
-        stride = {dim(s.stride), dim(s.stride)};
-        before = {dim(s.padding), dim(s.padding)};
+    Described(const ConvolutionShape& s, std::size_t rows, Types types, Tag images)
+        : Plain(s, rows, types, images, Tag::any),
+          stride{dim(s.stride), dim(s.stride)},
+          before{dim(s.padding), dim(s.padding)} {
         // Less than before, even negative, where the kernel's last step ends before the padded image does.
         const auto behind = [&](std::size_t in, std::size_t out) {
             return dim((out - 1) * s.stride + s.kernel) - dim(in + s.padding);
@@ -91,17 +97,33 @@ AlignedFloats room_for(const Memory::desc& desc) {
 
 Memory unplaced(const Memory::desc& desc) { return {desc, onednn_cpu(), DNNL_MEMORY_NONE}; }
 
+/// An array of a primitive: as the caller has it and, where oneDNN wants another layout, a copy in that.
+struct Operand {
+    Memory plain, used;
+    AlignedFloats room{};
+    dnnl::reorder reorder{}; ///< before the primitive where the array is read, after it where it is written
+    bool moved = false, written = false;
+
+    Operand() = default;
+    Operand(const Memory::desc& own, const Memory::desc& wanted, bool is_written)
+        : plain(unplaced(own)), used(plain), moved(own != wanted), written(is_written) {
+        if (!moved) return;
+        room = room_for(wanted);
+        used = Memory(wanted, onednn_cpu(), room.span().data());
+        reorder = written ? dnnl::reorder(used, plain) : dnnl::reorder(plain, used);
+    }
+};
+
 /// One way for one number of rows, with everything that a call needs.
 struct Prepared {
     Way way;
     std::size_t rows;
     Types types;
-    dnnl::primitive primitive;
-    dnnl::reorder reorder;                      ///< of the weights, or of their gradient
-    AlignedFloats weight_room, scratch_room{};  ///< of the weights in oneDNN's layout, if it is another
-    Memory x, y, plain_weight, weight, scratch; ///< or their gradients
+    dnnl::primitive primitive{};
+    Operand x{}, weight{}, y{}; ///< or their gradients
+    AlignedFloats scratch_room{};
+    Memory scratch{};
     std::vector<dnnl_exec_arg_t> arguments{};
-    bool reorders = false;
 };
 
 /// What oneDNN calls the images, the weights and the results in each way.
@@ -114,54 +136,59 @@ constexpr Names names_of(Way way) {
     return {DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_DST};
 }
 
-template <class Primitive>
-std::unique_ptr<Prepared> assemble(Way way, std::size_t rows, Types types, const Described& d,
-                                   const typename Primitive::primitive_desc& description,
-                                   const Memory::desc& weight_layout) {
-    if (std::string(description.impl_info_str()).find("ref") != std::string::npos)
-        fail("oneDNN has only its slow reference kernel ({}) for it", description.impl_info_str());
-    auto made = std::make_unique<Prepared>();
-    made->way = way;
-    made->rows = rows;
-    made->types = types;
-    made->primitive = Primitive(description);
-    made->x = unplaced(d.x);
-    made->y = unplaced(d.y);
-    made->plain_weight = unplaced(d.plain_weight);
-    made->reorders = weight_layout != d.plain_weight;
-    if (made->reorders) {
-        made->weight_room = room_for(weight_layout);
-        made->weight = Memory(weight_layout, onednn_cpu(), made->weight_room.span().data());
-        made->reorder = way == Way::to_weight ? dnnl::reorder(made->weight, made->plain_weight)
-                                              : dnnl::reorder(made->plain_weight, made->weight);
-    } else {
-        made->weight = made->plain_weight;
+bool is_reference(const std::string& implementation) { return implementation.find("ref") != std::string::npos; }
+
+/// call(description) with that of a way. Throws dnnl::error where oneDNN has none.
+template <class Call>
+auto with_description(const ConvolutionShape& shape, Way way, std::size_t rows, Types types, Tag images,
+                      const Call& call) {
+    const Described d(shape, rows, types, images);
+    if (way == Way::forward) return call(describe_forward(d));
+    // The ways back want to know a forward one: of what they read.
+    const Precision read = way == Way::to_input ? types.y : types.x;
+    const Forward::primitive_desc forward = describe_forward(Described(shape, rows, {read, read, read}, images));
+    if (way == Way::to_input) return call(describe_backward<ToInput>(d, forward));
+    return call(describe_backward<ToWeight>(d, forward));
+}
+
+/// The layout of images for which oneDNN has a fast kernel. Throws Error where there is none and none may be slow.
+Tag images_for(const ConvolutionShape& shape, Way way, std::size_t rows, Types types) {
+    std::string found;
+    for (const Tag images : {Tag::nhwc, Tag::any}) {
+        try {
+            const std::string name = with_description(shape, way, rows, types, images,
+                                                      [](const auto& d) { return std::string(d.impl_info_str()); });
+            if (!is_reference(name)) return images;
+            found = name;
+        } catch (const dnnl::error& error) {
+            if (found.empty()) found = error.what();
+        }
     }
-    made->scratch_room = room_for(description.scratchpad_desc());
-    made->scratch = Memory(description.scratchpad_desc(), onednn_cpu(), made->scratch_room.span().data());
-    const Names names = names_of(way);
-    made->arguments = {{names.x, made->x.get()},
-                       {names.weight, made->weight.get()},
-                       {names.y, made->y.get()},
-                       {DNNL_ARG_SCRATCHPAD, made->scratch.get()}};
-    return made;
+    if (reference_kernels_allowed()) return Tag::nhwc;
+    fail("oneDNN has only its slow reference kernel ({}) for it; other channels, kernels or paddings have fast ones, "
+         "and numerics.allow_reference: true takes it as it is",
+         found);
 }
 
 std::unique_ptr<Prepared> make(const ConvolutionShape& shape, Way way, std::size_t rows, Types types) {
-    const Described d(shape, rows, types);
-    if (way == Way::forward) {
-        const Forward::primitive_desc description = describe_forward(d);
-        return assemble<Forward>(way, rows, types, d, description, description.weights_desc());
-    }
-    // The ways back want to know a forward one: of what they read.
-    const Precision read = way == Way::to_input ? types.y : types.x;
-    const Forward::primitive_desc forward = describe_forward(Described(shape, rows, {read, read, read}));
-    if (way == Way::to_input) {
-        const auto description = describe_backward<ToInput>(d, forward);
-        return assemble<ToInput>(way, rows, types, d, description, description.weights_desc());
-    }
-    const auto description = describe_backward<ToWeight>(d, forward);
-    return assemble<ToWeight>(way, rows, types, d, description, description.diff_weights_desc());
+    const Tag images = images_for(shape, way, rows, types);
+    return with_description(shape, way, rows, types, images, [&]<class Description>(const Description& description) {
+        const Plain plain(shape, rows, types);
+        const Names names = names_of(way);
+        const auto layout = [&](int name) { return description.query_md(dnnl::query::exec_arg_md, name); };
+        auto made = std::make_unique<Prepared>(Prepared{way, rows, types});
+        made->primitive = dnnl::primitive(description.get());
+        made->x = Operand(plain.x, layout(names.x), way == Way::to_input);
+        made->weight = Operand(plain.weight, layout(names.weight), way == Way::to_weight);
+        made->y = Operand(plain.y, layout(names.y), way == Way::forward);
+        made->scratch_room = room_for(description.scratchpad_desc());
+        made->scratch = Memory(description.scratchpad_desc(), onednn_cpu(), made->scratch_room.span().data());
+        made->arguments = {{names.x, made->x.used.get()},
+                           {names.weight, made->weight.used.get()},
+                           {names.y, made->y.used.get()},
+                           {DNNL_ARG_SCRATCHPAD, made->scratch.get()}};
+        return made;
+    });
 }
 
 void check(dnnl_status_t status) { dnnl::error::wrap_c_api(status, "could not execute a primitive"); }
@@ -171,6 +198,15 @@ void check(dnnl_status_t status) { dnnl::error::wrap_c_api(status, "could not ex
 double ConvolutionShape::flops() const {
     return 2.0 * static_cast<double>(out_height() * out_width()) * static_cast<double>(weights());
 }
+
+namespace {
+
+std::string name_of(const ConvolutionShape& s) {
+    return fmt::format("a convolution of {} x {} x {} to {} channels (kernel {}, stride {}, padding {})", s.height,
+                       s.width, s.channels, s.out_channels, s.kernel, s.stride, s.padding);
+}
+
+} // namespace
 
 struct Convolution::Cache {
     ConvolutionShape shape;
@@ -184,13 +220,12 @@ struct Convolution::Cache {
         return *primitives.back();
     }
 
-    void reorder(Prepared& prepared) {
+    void reorder(Operand& operand) {
         reorders.fetch_add(1, std::memory_order_relaxed);
-        const bool back = prepared.way == Way::to_weight;
-        const dnnl_exec_arg_t arguments[] = {
-            {DNNL_ARG_FROM, back ? prepared.weight.get() : prepared.plain_weight.get()},
-            {DNNL_ARG_TO, back ? prepared.plain_weight.get() : prepared.weight.get()}};
-        check(dnnl_primitive_execute(prepared.reorder.get(), stream.get(), 2, arguments));
+        const Memory& from = operand.written ? operand.used : operand.plain;
+        const Memory& to = operand.written ? operand.plain : operand.used;
+        const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, from.get()}, {DNNL_ARG_TO, to.get()}};
+        check(dnnl_primitive_execute(operand.reorder.get(), stream.get(), 2, arguments));
     }
 
     void require(ConstAnyMatrix x, ConstAnyMatrix weight, ConstAnyMatrix y) const {
@@ -208,17 +243,18 @@ struct Convolution::Cache {
             require(x, weight, y);
             if (x.rows() == 0) return;
             Prepared& prepared = find(way, x.rows(), {x.precision(), weight.precision(), y.precision()});
-            prepared.x.set_data_handle(const_cast<void*>(x.data()));
-            prepared.y.set_data_handle(const_cast<void*>(y.data()));
-            prepared.plain_weight.set_data_handle(const_cast<void*>(weight.data()));
-            if (prepared.reorders && way != Way::to_weight) reorder(prepared);
+            const std::pair<Operand*, const void*> operands[] = {
+                {&prepared.x, x.data()}, {&prepared.weight, weight.data()}, {&prepared.y, y.data()}};
+            for (const auto& [operand, data] : operands) {
+                operand->plain.set_data_handle(const_cast<void*>(data));
+                if (operand->moved && !operand->written) reorder(*operand);
+            }
             check(dnnl_primitive_execute(prepared.primitive.get(), stream.get(),
                                          static_cast<int>(prepared.arguments.size()), prepared.arguments.data()));
-            if (prepared.reorders && way == Way::to_weight) reorder(prepared);
+            for (const auto& [operand, data] : operands)
+                if (operand->moved && operand->written) reorder(*operand);
         } catch (const std::exception& error) {
-            fail("a convolution of {} x {} x {} to {} channels (kernel {}, stride {}, padding {}), {} rows: {}",
-                 shape.height, shape.width, shape.channels, shape.out_channels, shape.kernel, shape.stride,
-                 shape.padding, x.rows(), error.what());
+            fail("{}, {} rows: {}", name_of(shape), x.rows(), error.what());
         }
     }
 };
@@ -233,6 +269,16 @@ Convolution& Convolution::operator=(Convolution&&) noexcept = default;
 Convolution::~Convolution() = default;
 
 const ConvolutionShape& Convolution::shape() const { return cache_->shape; }
+
+void Convolution::require_kernels(std::size_t rows, Precision precision) const {
+    try {
+        for (const Way way : {Way::forward, Way::to_input})
+            images_for(shape(), way, rows, {precision, precision, precision});
+        images_for(shape(), Way::to_weight, rows, {precision, Precision::fp32, precision});
+    } catch (const Error& error) {
+        fail("{}: {}", name_of(shape()), error.what());
+    }
+}
 
 void Convolution::forward(ConstAnyMatrix x, ConstAnyMatrix weight, AnyMatrix y) {
     cache_->run(Way::forward, x, weight, y);

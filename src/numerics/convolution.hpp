@@ -42,6 +42,10 @@ public:
 
     const ConvolutionShape& shape() const;
 
+    /// Throws Error where oneDNN would compute with its reference kernels, a thousand times slower, and these are not
+    /// allowed. Of so many rows, before anything runs.
+    void require_kernels(std::size_t rows, Precision precision) const;
+
     /// y = x * weight
     void forward(ConstAnyMatrix x, ConstAnyMatrix weight, AnyMatrix y);
     /// diff_x = the gradient by x where that by y is diff_y
@@ -54,7 +58,8 @@ private:
     std::unique_ptr<Cache> cache_;
 };
 
-/// Copies of arrays into oneDNN's own layouts, or back, that this process has made so far: of convolutions' weights.
+/// Copies of arrays into oneDNN's own layouts, or back, that this process has made so far: of convolutions' weights and,
+/// where there is no fast kernel for plain images, of images.
 std::uint64_t reorders_so_far();
 
 } // namespace elbo

@@ -42,6 +42,10 @@ std::string matmul_instruction_set();
 /// Whether products of this precision run on instructions made for it: bf16 emulated by others counts as no.
 bool matmul_supports(Precision precision);
 
+/// Whether products and convolutions may be computed by oneDNN's reference kernels where it has no others; not allowed
+/// unless this is called.
+void allow_reference_kernels(bool allowed);
+
 /// Threads used by products of this process from now on.
 void set_matmul_threads(int threads);
 

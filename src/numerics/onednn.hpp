@@ -10,6 +10,8 @@ const dnnl::engine& onednn_cpu();
 
 /// Threads that set_matmul_threads() asked for; 0: OpenMP's own number.
 int onednn_threads();
+/// As allow_reference_kernels() said.
+bool reference_kernels_allowed();
 /// Has the calling thread's OpenMP take that number.
 void take_over_threads();
 

@@ -21,6 +21,7 @@ enum class Purpose : std::uint32_t {
     validation_posterior = 6,
     pictures = 7,
     synthesis = 8,
+    dropout = 9,
 };
 
 /// A stream: key (seed, purpose) and epoch. Within it, numbers are addressed by sample (40 bits), draw and dimension.

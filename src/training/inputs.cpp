@@ -2,6 +2,7 @@
 
 #include "base/version.hpp"
 #include "comm/node_memory.hpp"
+#include "numerics/denormals.hpp"
 #include "numerics/matmul.hpp"
 #include "storage/files.hpp"
 #include "storage/hash.hpp"
@@ -57,6 +58,12 @@ Inputs read_inputs(const comm::Nodes& nodes, const config::Config& config) {
                    describe(inputs.validation->info().sample_shape()), inputs.train.name(), describe(shape));
     });
     return inputs;
+}
+
+void set_up_numerics(const config::Config& config) {
+    flush_denormals();
+    set_matmul_threads(static_cast<int>(config.training.threads));
+    allow_reference_kernels(config.numerics.allow_reference);
 }
 
 std::uint64_t asked_batch(const config::Training& settings, std::uint64_t virtual_ranks) {

@@ -33,6 +33,10 @@ using MakeInputs = std::function<Inputs(const comm::Nodes& nodes, const config::
 /// The datasets that are configured, read by the first rank of each node into memory that the node's ranks share.
 Inputs read_inputs(const comm::Nodes& nodes, const config::Config& config);
 
+/// How this process computes: threads, kernels that are allowed. Before any model is built, and before there are other
+/// threads of products.
+void set_up_numerics(const config::Config& config);
+
 /// Samples a step that are configured, however many there are.
 std::uint64_t asked_batch(const config::Training& settings, std::uint64_t virtual_ranks);
 

@@ -235,19 +235,25 @@ void announce(const comm::Communicator& world, const config::Config& config, con
 
 namespace {
 
-/// "-400-400" of dense layers, "-4xconv32" of four alike; what changes the shape alone is left out.
-std::string widths_of(const std::vector<config::Settings>& layers) {
-    std::vector<std::pair<std::string, int>> names;
+using Widths = std::vector<std::pair<std::string, int>>;
+
+void add_widths(const std::vector<config::Settings>& layers, Widths& names) {
     for (const config::Settings& layer : layers) {
-        const auto width = layer.values.find(layer.kind);
-        if (width == layer.values.end() || !std::holds_alternative<std::int64_t>(width->second)) continue;
-        const bool dense = layer.kind == "dense";
+        add_widths(layer.layers, names);
+        const bool dense = layer.kind == "dense", convolution = layer.kind == "conv" || layer.kind == "deconv";
+        if (!dense && !convolution) continue;
         const std::string name = fmt::format("{}{}", dense ? "" : layer.kind, layer.integer(layer.kind));
         if (!dense && !names.empty() && names.back().first == name)
             ++names.back().second;
         else
             names.emplace_back(name, 1);
     }
+}
+
+/// "-400-400" of dense layers, "-4xconv32" of four alike; others are left out.
+std::string widths_of(const std::vector<config::Settings>& layers) {
+    Widths names;
+    add_widths(layers, names);
     std::string text;
     for (const auto& [name, times] : names) text += times > 1 ? fmt::format("-{}x{}", times, name) : "-" + name;
     return text;

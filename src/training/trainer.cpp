@@ -2,7 +2,6 @@
 
 #include "comm/cores.hpp"
 #include "images/picture.hpp"
-#include "numerics/denormals.hpp"
 #include "numerics/matmul.hpp"
 #include "numerics/sums.hpp"
 #include "training/bounds.hpp"
@@ -61,8 +60,7 @@ Trainer::Trainer(const comm::Communicator& world, const config::Config& config, 
       precision_(common_precision(world, config.training.precision)),
       model_(agreed(world,
                     [&] {
-                        flush_denormals(); // before there are other threads of products
-                        set_matmul_threads(static_cast<int>(config.training.threads));
+                        set_up_numerics(config);
                         return std::make_unique<model::Vae>(config.model, train_.info().sample_shape(), rows_,
                                                             precision_);
                     })),

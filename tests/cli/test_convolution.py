@@ -28,6 +28,35 @@ training: {epochs: 2, batch: 30, virtual_ranks: 4}
 checkpoint: {every: {steps: 3}}
 """
 
+# Every other layer of images; dropout and normalisation depend on nothing but the sample.
+BLOCKS = """\
+output: runs/blocks
+data: {train: "sprites.h5:/train/x", validation: "sprites.h5:/test/x"}
+model:
+  latent: 3
+  encoder:
+    - {conv: 8, kernel: 4, stride: 2, padding: 1, activation: identity}
+    - {group_norm: 2, activation: relu}
+    - dropout: 0.1
+    - residual:
+        - {conv: 8, padding: 1, activation: identity}
+        - {group_norm: 4, activation: silu}
+        - {conv: 8, padding: 1}
+    - dense: 20
+    - layer_norm
+  decoder:
+    - dense: 128
+    - reshape: [4, 4, 8]
+    - upsample: 2
+    - {residual: [{conv: 8, padding: 1}, dropout: 0.2], activation: tanh}
+    - upsample: 2
+  output:
+    - {conv: 1, padding: 1}
+  likelihood: bernoulli
+optimizer: {kind: adam, rate: 1e-3}
+training: {epochs: 2, batch: 30, virtual_ranks: 4}
+"""
+
 
 class Convolution(elbo_cli.Case):
     def setUp(self):
@@ -37,7 +66,7 @@ class Convolution(elbo_cli.Case):
     def train(self, output, *overrides, **how):
         return self.elbo("train", "small.yaml", f"output=runs/{output}", *overrides, **how)
 
-    def test_the_same_bits_on_any_number_of_ranks(self):
+    def check_bits_on_any_number_of_ranks(self):
         has_bf16 = "bf16" in self.elbo("--version").out
         for precision in ("fp32", "bf16") if has_bf16 else ("fp32",):
             results = []
@@ -50,6 +79,26 @@ class Convolution(elbo_cli.Case):
                 self.assertEqual(result, results[0])
             first, last = (result["elbo"] for result in elbo_cli.metrics(folder, "validation"))
             self.assertGreater(last, first)
+
+    def test_the_same_bits_on_any_number_of_ranks(self):
+        self.check_bits_on_any_number_of_ranks()
+
+    def test_blocks_give_the_same_bits_on_any_number_of_ranks_and_after_a_resume(self):
+        (self.folder / "small.yaml").write_text(BLOCKS, encoding="utf-8")
+        self.check_bits_on_any_number_of_ranks()
+        self.train("parts", "training.epochs=1", ranks=3)
+        self.train("parts", ranks=2)
+        self.assertEqual(elbo_cli.bits(self.folder / "runs/parts"), elbo_cli.bits(self.folder / "runs/fp32-None"))
+
+    def test_the_configuration_of_a_run_with_blocks_reads_as_itself(self):
+        (self.folder / "small.yaml").write_text(BLOCKS, encoding="utf-8")
+        self.train("first", "training.epochs=1")
+        kept = (self.folder / "runs/first/configuration.yaml").read_text(encoding="utf-8")
+        self.assertIn("{residual: [{conv: 8, kernel: 3, stride: 1, padding: 1, activation: identity}, ", kept)
+        (self.folder / "again.yaml").write_text(kept, encoding="utf-8")
+        self.elbo("train", "again.yaml", "output=runs/second")
+        again = (self.folder / "runs/second/configuration.yaml").read_text(encoding="utf-8")
+        self.assertEqual(again, kept.replace("runs/first", "runs/second"))
 
     def test_a_resume_on_another_number_of_ranks(self):
         self.train("whole")
@@ -75,7 +124,13 @@ class Convolution(elbo_cli.Case):
                 ("model.output=[{dense: 256}, {dense: 256}]", r"model.output has 2 layers; expected one"),
                 ("model.encoder=[{conv: 4, kernel: 20}]", r"a kernel of 20 .* does not fit 16 x 16"),
                 ("model.encoder=[{conv: 4, kernl: 3}]", r"did you mean kernel"),
-                ("model.encoder=[{conv: 0}]", r"from 1")):
+                ("model.encoder=[{conv: 0}]", r"from 1"),
+                ("model.encoder=[{residual: [{conv: 4}]}]", r"encoder/residual1: the block makes 14 x 14 x 4 of 16 x 16,"),
+                ("model.encoder=[{residual: [{conv: 4, kernl: 3}]}]", r"did you mean kernel"),
+                ("model.encoder=[{residual: 3}]", r"expected a list of layers, found '?3"),
+                ("model.encoder=[residual]", r"residual needs a value"),
+                ("model.encoder=[{conv: 9}, {group_norm: 2}]", r"the 9 channels of 14 x 14 x 9 do not make 2 groups"),
+                ("model.encoder=[{dense: 9}, {dropout: 1}]", r"above 0 and below 1")):
             with self.subTest(key):
                 self.assertRegex(" ".join(self.train("wrong", key, expect=2).err.split()), message)
                 self.assertFalse((self.folder / "runs/wrong").exists())

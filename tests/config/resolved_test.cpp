@@ -50,6 +50,8 @@ training:
   time_limit: ~
   on_nan: stop
   skip_limit: 10
+numerics:
+  allow_reference: false
 communication:
   shared: true
   stall_seconds: 60

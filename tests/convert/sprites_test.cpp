@@ -117,6 +117,35 @@ TEST(Sprites, ImagesFollowFromTheirFactors) {
     EXPECT_EQ(greys.size(), 17u) << "0 to 16 of 16 samples a pixel";
 }
 
+TEST(Sprites, InColourAreTheSameInTheirHue) {
+    const TemporaryFolder folder;
+    constexpr std::size_t count = 200, size = 16, pixels = size * size;
+    convert(request_for(folder / "grey.h5", count, 5, size), {});
+    Request request = request_for(folder / "colour.h5", count, 5, size);
+    request.colour = true;
+    convert(request, {});
+    EXPECT_EQ(DatasetReader(folder / "colour.h5", "/train/x").info().sample_shape(), (Shape{size, size, 3}));
+    const auto grey = rows_of<std::uint8_t>(folder / "grey.h5", "/train/x", count);
+    const auto colour = rows_of<std::uint8_t>(folder / "colour.h5", "/train/x", count);
+    const auto plain = rows_of<float>(folder / "grey.h5", "/train/factors", count);
+    const auto factors = rows_of<float>(folder / "colour.h5", "/train/factors", count);
+    ASSERT_EQ(factors.size(), 6 * count);
+    for (std::size_t i = 0; i < count; ++i) {
+        for (std::size_t k = 0; k < 5; ++k) ASSERT_EQ(factors[6 * i + k], plain[5 * i + k]);
+        const double hue = factors[6 * i + 5];
+        // Brightest and darkest channel by the hue's sixth; the brightest has the grey image's values.
+        constexpr std::array<std::array<std::size_t, 2>, 6> order = {{{0, 2}, {1, 2}, {1, 0}, {2, 0}, {2, 1}, {0, 1}}};
+        const auto [bright, dark] = order.at(static_cast<std::size_t>(6 * hue));
+        for (std::size_t p = i * pixels; p < (i + 1) * pixels; ++p) {
+            ASSERT_EQ(colour[3 * p + bright], grey[p]);
+            ASSERT_NEAR(colour[3 * p + dark], 0.2 * grey[p], 0.51);
+            const std::size_t middle = 3 - bright - dark;
+            ASSERT_GE(colour[3 * p + middle], colour[3 * p + dark]);
+            ASSERT_LE(colour[3 * p + middle], colour[3 * p + bright]);
+        }
+    }
+}
+
 TEST(Sprites, EllipsesLieAlongTheirRotation) {
     const TemporaryFolder folder;
     constexpr std::size_t count = 200, size = 64;

@@ -2,6 +2,7 @@
 #include "base/error.hpp"
 #include "layers/convolution.hpp"
 #include "support/gradient_check.hpp"
+#include "support/layer_bench.hpp"
 #include "support/settings.hpp"
 
 #include <gtest/gtest.h>
@@ -11,48 +12,10 @@
 namespace elbo::layers {
 namespace {
 
-struct Bench {
-    ParameterTable parameters;
-    Workspace workspace;
-    std::size_t rows;
-    Shape input;
-    std::unique_ptr<Layer> layer;
-    std::vector<float> values, gradients, in, out, diff_out, diff_in;
-
-    Bench(const config::Settings& settings, const Shape& input_shape, std::size_t row_count = 2)
-        : rows(row_count), input(input_shape) {
-        layer = make_layer(settings, {parameters, workspace, rows + 3, "encoder/layer", input});
-        workspace.allocate();
-        values.assign(parameters.size(), 0);
-        gradients.assign(parameters.size(), 99);
-        in.resize(rows * elements(input));
-        out.resize(rows * elements(layer->output()));
-        diff_out.resize(out.size());
-        diff_in.resize(in.size());
-    }
-
-    std::span<float> part(std::vector<float>& array, std::size_t index) {
-        const Parameter& parameter = parameters.all()[index];
-        return std::span(array).subspan(parameter.offset, parameter.size);
-    }
-    Matrix<float> matrix(std::vector<float>& array) { return {array.data(), rows, array.size() / rows}; }
-    void forward() { layer->forward(values, matrix(in), matrix(out)); }
-    void backward(bool with_input = true) {
-        layer->backward(values, matrix(in), matrix(out), matrix(diff_out),
-                        with_input ? matrix(diff_in) : Matrix<float>(), gradients, [](std::size_t) {});
-    }
-};
-
-/// Multiples of 1/8 in [-5/8, 5/8], and a sum that tells places apart.
-void fill(std::span<float> array, std::size_t step) {
-    for (std::size_t i = 0; i < array.size(); ++i) array[i] = (static_cast<float>(i * step % 11) - 5) / 8;
-}
-double digest(std::span<const float> array) {
-    double sum = 0;
-    for (std::size_t i = 0; i < array.size(); ++i)
-        sum += static_cast<double>(array[i]) * (static_cast<double>(i * 5 % 7) - 3) / 4;
-    return sum;
-}
+using Bench = test::LayerBench;
+using test::digest;
+using test::fill;
+using test::refusal;
 
 struct Figures {
     const char* name;
@@ -153,17 +116,6 @@ TEST(Convolution, HasPyTorchsShapesOfWeights) {
     EXPECT_EQ(conv.layer->flops_per_sample(), 2.0 * 4 * 5 * 8 * 5 * 9);
     EXPECT_EQ(deconv.layer->flops_per_sample(), 2.0 * 6 * 7 * 8 * 5 * 9);
     EXPECT_EQ(conv.parameters.all()[1].path, "encoder/layer/bias");
-}
-
-std::string refusal(const std::vector<config::Settings>& layers, const Shape& input) {
-    ParameterTable parameters;
-    Workspace workspace;
-    try {
-        const Stack stack(layers, {parameters, workspace, 4, "encoder", input});
-    } catch (const InputError& error) {
-        return error.what();
-    }
-    return "";
 }
 
 TEST(Convolution, WhatDoesNotFitIsRefusedWithTheShapesSoFar) {

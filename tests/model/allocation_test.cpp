@@ -16,13 +16,14 @@ namespace {
 std::atomic<std::size_t> largest = 0; ///< bytes of one allocation since it was set to 0
 }
 
-void* operator new(std::size_t bytes) {
+// Not inlined: where one is and the other is not, GCC takes malloc and delete, or new and free, for a mismatch.
+[[gnu::noinline]] void* operator new(std::size_t bytes) {
     largest = std::max(largest.load(), bytes);
     if (void* memory = std::malloc(std::max<std::size_t>(1, bytes))) return memory;
     throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace elbo::model {
 namespace {

@@ -102,6 +102,39 @@ TEST(Convolution, AgreesWithPlainLoops) {
     }
 }
 
+/// Shapes for which oneDNN 2.6 with AVX-512 has only its reference kernel on plain images in some way, or on any.
+const ConvolutionShape rare_shapes[] = {
+    {64, 2, 64, 4, 11, 1, 5}, {28, 2, 100, 2, 7, 1, 5}, {64, 1, 16, 2, 7, 1, 5}, {3, 2, 64, 1, 4, 1, 3}};
+
+TEST(Convolution, OfRareShapesIsComputedInOtherLayoutsOrRefused) {
+    allow_reference_kernels(false);
+    for (const Precision precision : {Precision::fp32, Precision::bf16}) {
+        if (!matmul_supports(precision)) continue;
+        for (const ConvolutionShape& s : rare_shapes) {
+            const Convolution convolution(s);
+            std::string refusal;
+            try {
+                convolution.require_kernels(1, precision);
+            } catch (const Error& error) {
+                refusal = error.what();
+            }
+            if (refusal.empty()) {
+                expect_all_ways(s, 1, precision);
+                continue;
+            }
+            EXPECT_NE(refusal.find(fmt::format("a convolution of {} x {} x {}", s.height, s.width, s.channels)),
+                      std::string::npos)
+                << refusal;
+            EXPECT_NE(refusal.find("numerics.allow_reference"), std::string::npos) << refusal;
+            EXPECT_THROW(expect_all_ways(s, 1, precision), Error);
+            allow_reference_kernels(true);
+            convolution.require_kernels(1, precision);
+            expect_all_ways(s, 1, precision);
+            allow_reference_kernels(false);
+        }
+    }
+}
+
 TEST(Convolution, TakesAnyNumberOfRows) {
     const ConvolutionShape s{6, 6, 2, 4, 3, 1, 1};
     Convolution convolution(s);

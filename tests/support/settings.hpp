@@ -22,6 +22,23 @@ inline config::Settings reshape(const std::string& shape) { return {"reshape", "
 
 inline config::Settings flatten() { return {"flatten", "test:1", {}}; }
 
+inline config::Settings group_norm(std::int64_t groups, const std::string& activation = "identity",
+                                   double epsilon = 1e-5) {
+    return {"group_norm", "test:1", {{"group_norm", groups}, {"epsilon", epsilon}, {"activation", activation}}};
+}
+
+inline config::Settings layer_norm(const std::string& activation = "identity") {
+    return {"layer_norm", "test:1", {{"epsilon", 1e-5}, {"activation", activation}}};
+}
+
+inline config::Settings upsample(std::int64_t factor) { return {"upsample", "test:1", {{"upsample", factor}}}; }
+
+inline config::Settings dropout(double probability) { return {"dropout", "test:1", {{"dropout", probability}}}; }
+
+inline config::Settings residual(std::vector<config::Settings> layers, const std::string& activation = "identity") {
+    return {"residual", "test:1", {{"residual", {}}, {"activation", activation}}, std::move(layers)};
+}
+
 inline config::Settings bernoulli() { return {"bernoulli", "test:1", {}}; }
 
 inline config::Settings gaussian(config::Settings::Value variance) {

@@ -1,0 +1,37 @@
+// What a pass reads beside its input: the parameters' values, and the noise of layers that draw.
+#pragma once
+
+#include "numerics/bfloat16.hpp"
+#include "numerics/random.hpp"
+
+#include <concepts>
+#include <optional>
+#include <span>
+
+namespace elbo::layers {
+
+/// The parameters' values. The flat array is exact; where products are in bf16, there is also its rounded copy, element
+/// for element, for their operands. Biases and whatever else is added are read as floats.
+struct Values {
+    std::span<const float> exact;
+    std::span<const BFloat16> rounded; ///< empty in fp32
+
+    template <std::convertible_to<std::span<const float>> Floats>
+    Values(const Floats& floats, std::span<const BFloat16> copy = {}) : exact(floats), rounded(copy) {}
+};
+
+/// Noise of one purpose, a row a sample.
+struct Noise {
+    Stream stream;
+    std::span<const std::uint64_t> samples; ///< their numbers, a row each
+};
+
+struct Pass {
+    Values values;
+    std::optional<Noise> dropout; ///< of training; without it nothing is dropped
+
+    template <std::convertible_to<Values> Read>
+    Pass(const Read& read, std::optional<Noise> noise = {}) : values(read), dropout(noise) {}
+};
+
+} // namespace elbo::layers
