@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Training steps of dense VAEs on one core: elbo, PyTorch and JAX in turn, in one run; a Markdown table with ratios.
+# Training steps of VAEs on one core: elbo, PyTorch and JAX in turn, in one run; a Markdown table with ratios.
 # bench/peers.sh [MODEL/BATCH/PRECISION ...]   e.g. mlp/128/fp32 iwae/20/bf16; without any, all of docs/performance.md.
 # ELBO: the program (build/elbo). PEERS: a Python environment with torch, jax and optax (made in build/peers where it is
 # not given). ROUNDS (3), SECONDS_EACH (4): how often each is measured in turn, and for how long.

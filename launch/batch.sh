@@ -5,7 +5,9 @@
 # shellcheck source=launch/signals.sh
 . launch/signals.sh
 
-elbo=${ELBO:-build/elbo}
+# shellcheck source=launch/prepare.sh
+. launch/prepare.sh
+find_elbo .
 max_restarts=${MAX_RESTARTS:-100}
 
 # The checkpoint that the run would go on from; nothing where there is none. The name holds the step.

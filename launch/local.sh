@@ -19,7 +19,7 @@ Runs "elbo COMMAND ARGUMENT ..." with mpirun on this machine.
 The first Ctrl-C, TERM, HUP or USR1 reaches the ranks as USR1: they save a checkpoint, and the script ends with 75. The
 same command then goes on from it. A second signal kills.
 
-ELBO: the program (default: build/elbo beside launch/); MPIRUN: the launcher (default: mpirun).
+ELBO: the program (default: build/elbo beside launch/, or elbo on PATH); MPIRUN: the launcher (default: mpirun).
 Status: that of elbo: 0 done, 1 failed, 2 the input is wrong, 3 diverged, 75 stopped early; of a killed run, mpirun's.
 TEXT
 }
@@ -62,12 +62,8 @@ if [ "$retries" -gt 0 ] && [[ " $* " == *" --fresh "* ]]; then
     exit 2
 fi
 
-elbo=${ELBO:-$(dirname "$here")/build/elbo}
+find_elbo "$(dirname "$here")"
 mpirun=${MPIRUN:-mpirun}
-if ! [ -x "$elbo" ]; then
-    echo "local.sh: no program at $elbo: build it (launch/quickstart.sh does), or set ELBO" >&2
-    exit 1
-fi
 if ! command -v "$mpirun" >/dev/null; then
     echo "local.sh: no $mpirun on PATH: install openmpi-bin, load the MPI module, or set MPIRUN" >&2
     exit 1

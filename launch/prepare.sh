@@ -7,7 +7,7 @@
     build_packages=(g++ cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libdnnl-dev libhdf5-dev libyaml-cpp-dev
         ocl-icd-opencl-dev libcli11-dev libfmt-dev nlohmann-json3-dev librandom123-dev libspng-dev libxxhash-dev
         libhwy-dev zlib1g-dev)
-    test_packages=(libgtest-dev libgmock-dev libbenchmark-dev hdf5-tools clang-format clang-tidy shellcheck python3
+    test_packages=(dpkg-dev file libgtest-dev libgmock-dev libbenchmark-dev hdf5-tools clang-format clang-tidy shellcheck python3
         python3-venv python3-h5py python3-numpy iproute2 util-linux ccache)
     full_test_packages=(clang slurm-wlm munge)
 }
@@ -86,6 +86,16 @@ or, where they are installed elsewhere (a cluster's modules, your home folder), 
 What cmake said last:
 ${configure_log:-nothing: it was not asked}
 TEXT
+}
+
+# The program: ELBO, or the one built beside launch/, or the one on PATH. Fails, and says what to do, where there is none.
+find_elbo() {
+    local built=$1/build/elbo
+    elbo=${ELBO:-$built}
+    if [ -z "${ELBO:-}" ] && ! [ -x "$built" ]; then elbo=$(command -v elbo || echo "$built"); fi
+    if [ -x "$elbo" ]; then return 0; fi
+    echo "${0##*/}: no program at $elbo and none on PATH: build it (launch/quickstart.sh does), or set ELBO" >&2
+    return 1
 }
 
 # Physical cores of a kernel's list of processors ("0-3,8"): hyperthreads of a core count once.

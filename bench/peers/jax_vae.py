@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
-import dense
+import models
 
-arguments = dense.arguments(__doc__)
-activation = {"relu": jax.nn.relu, "tanh": jnp.tanh}[dense.MODELS[arguments.model][3]]
+arguments = models.arguments(__doc__)
+activation = {"relu": jax.nn.relu, "tanh": jnp.tanh}[models.DENSE[arguments.model][3]]
 half = jnp.bfloat16 if arguments.precision == "bf16" else jnp.float32
 
 
@@ -52,7 +52,7 @@ def update(parameters, state, x, key):
 
 
 keys = jax.random.split(jax.random.key(1), 10)
-encoder, decoder = dense.widths(arguments.model)
+encoder, decoder = models.widths(arguments.model)
 parameters = (initial(keys[0], encoder), initial(keys[1], decoder))
 state = optimizer.init(parameters)
 batches = [(jax.random.uniform(key, (arguments.batch, encoder[0])) < 0.3).astype(jnp.float32) for key in keys[2:]]
@@ -64,5 +64,5 @@ def step(i):
     jax.block_until_ready(parameters)
 
 
-rate = dense.measure(step, arguments.batch, arguments.seconds)
+rate = models.measure(step, arguments.batch, arguments.seconds)
 print(json.dumps({"peer": f"jax {jax.__version__}", "variant": "jitted", "samples_per_second": rate}))

@@ -1,4 +1,4 @@
-"""Commands in the pages do what they say: every ```sh block of README.md and data/README.md is run, in order.
+"""Commands in the pages do what they say: every ```sh block of the pages below is run, in order.
 
 A comment before a block says what the test does with it:
   <!-- test: not run, REASON -->              left to people, or to another test that REASON names
@@ -17,7 +17,7 @@ import unittest
 
 import elbo_cli
 
-PAGES = ["README.md", "data/README.md"]
+PAGES = ["README.md", "data/README.md", "docs/models.md", "docs/install.md"]
 BLOCK = re.compile(r"(?:<!-- test: (?P<marks>.*?) -->\n+)?```sh\n(?P<commands>.*?)^```$", re.DOTALL | re.MULTILINE)
 
 

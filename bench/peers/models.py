@@ -1,14 +1,18 @@
-"""The dense models that elbo is compared on: input, hidden layers, latent dimensions, activation."""
-MODELS = {
+"""The models that elbo is compared on, and how their steps are timed."""
+
+# Dense ones: input, hidden layers, latent dimensions, activation.
+DENSE = {
     "mlp": (784, (400, 400), 20, "relu"),
     "iwae": (784, (200, 200), 50, "tanh"),
     "wide": (4096, (2048, 1024), 64, "relu"),
 }
+# And the convolutional one of configs/sprites-conv.yaml: 64 x 64 pixels, four convolutions of 32 channels and their mirror.
+MODELS = (*DENSE, "conv64")
 
 
 def widths(model):
     """Widths of the encoder, input to mean and log variance, and of the decoder, code to logits."""
-    inputs, hidden, latent, _ = MODELS[model]
+    inputs, hidden, latent, _ = DENSE[model]
     return (inputs, *hidden, 2 * latent), (latent, *reversed(hidden), inputs)
 
 
