@@ -7,9 +7,11 @@
 #include "base/error.hpp"
 #include "numerics/memory.hpp"
 #include "numerics/onednn.hpp"
+#include "numerics/overlap_add.hpp"
 
 #include <algorithm>
 #include <atomic>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -211,6 +213,7 @@ std::string name_of(const ConvolutionShape& s) {
 struct Convolution::Cache {
     ConvolutionShape shape;
     dnnl::stream stream{onednn_cpu()};
+    std::optional<OverlapAdd> overlap_add{};             ///< where it is the faster way to the input
     std::vector<std::unique_ptr<Prepared>> primitives{}; ///< few: a full and a last batch, training and validation
 
     Prepared& find(Way way, std::size_t rows, Types types) {
@@ -234,6 +237,15 @@ struct Convolution::Cache {
             weight.rows() != 1 || weight.columns() != shape.weights() || gaps(x) || gaps(y))
             fail("images {} x {}, weights {} x {} and results {} x {} do not fit", x.rows(), x.columns(), weight.rows(),
                  weight.columns(), y.rows(), y.columns());
+    }
+
+    void add_windows(ConstAnyMatrix diff_y, ConstAnyMatrix weight, AnyMatrix diff_x) {
+        try {
+            require(diff_x, weight, diff_y);
+            (*overlap_add)(diff_y, weight, diff_x);
+        } catch (const std::exception& error) {
+            fail("{}, {} rows: {}", name_of(shape), diff_y.rows(), error.what());
+        }
     }
 
     /// One way; weight may be its gradient. Whatever is only read is not written.
@@ -263,6 +275,7 @@ Convolution::Convolution(const ConvolutionShape& shape) : cache_(new Cache{shape
     if (shape.out_height() == 0 || shape.out_width() == 0 || shape.weights() == 0 || shape.stride == 0)
         fail("a kernel of {} with stride {} and padding {} does not fit images of {} x {} x {}", shape.kernel,
              shape.stride, shape.padding, shape.height, shape.width, shape.channels);
+    if (OverlapAdd::suits(shape)) cache_->overlap_add.emplace(shape);
 }
 Convolution::Convolution(Convolution&&) noexcept = default;
 Convolution& Convolution::operator=(Convolution&&) noexcept = default;
@@ -272,8 +285,8 @@ const ConvolutionShape& Convolution::shape() const { return cache_->shape; }
 
 void Convolution::require_kernels(std::size_t rows, Precision precision) const {
     try {
-        for (const Way way : {Way::forward, Way::to_input})
-            images_for(shape(), way, rows, {precision, precision, precision});
+        images_for(shape(), Way::forward, rows, {precision, precision, precision});
+        if (!cache_->overlap_add) images_for(shape(), Way::to_input, rows, {precision, precision, precision});
         images_for(shape(), Way::to_weight, rows, {precision, Precision::fp32, precision});
     } catch (const Error& error) {
         fail("{}: {}", name_of(shape()), error.what());
@@ -285,6 +298,7 @@ void Convolution::forward(ConstAnyMatrix x, ConstAnyMatrix weight, AnyMatrix y) 
 }
 
 void Convolution::back_to_input(ConstAnyMatrix diff_y, ConstAnyMatrix weight, AnyMatrix diff_x) {
+    if (cache_->overlap_add && diff_y.rows() > 0) return cache_->add_windows(diff_y, weight, diff_x);
     cache_->run(Way::to_input, diff_x, weight, diff_y);
 }
 
