@@ -9,7 +9,7 @@
         libhwy-dev zlib1g-dev)
     test_packages=(dpkg-dev file libgtest-dev libgmock-dev libbenchmark-dev hdf5-tools clang-format clang-tidy shellcheck python3
         python3-venv python3-h5py python3-numpy iproute2 util-linux ccache)
-    full_test_packages=(clang slurm-wlm munge)
+    full_test_packages=(clang slurm-wlm munge mpich libmpich-dev)
 }
 
 # Prints those of the given packages that dpkg does not hold as installed, on one line.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Prepares the machine and runs all checks: packages, format, warnings, clang-tidy, oneDNN 3, tests.
-# tests/run.sh --full adds a clang build, the sanitizers, Open MPI 5, the quickstart, a real Slurm and more faults.
+# tests/run.sh --full adds a clang build, the sanitizers, Open MPI 5, MPICH, the quickstart, a real Slurm and more faults.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=launch/prepare.sh
@@ -129,6 +129,14 @@ openmpi5() (
     ctest --test-dir build/openmpi5 --parallel "$cores" --output-on-failure --no-tests=error -R '^(mpi|cli)\.'
 )
 
+mpich() (
+    command -v mpicc.mpich >/dev/null || skip "no MPICH: install mpich and libmpich-dev"
+    configure_and_build build/mpich -DMPI_C_COMPILER="$(command -v mpicc.mpich)" \
+        -DMPIEXEC_EXECUTABLE="$(command -v mpiexec.mpich)"
+    ctest --test-dir build/mpich --parallel "$cores" --output-on-failure --no-tests=error \
+        -R '^(mpi|cli\.(bench|convolution|input|layouts|precision|ranks|resume|start|trace))'
+)
+
 # The quickstart in a copy without builds and runs, twice: the second start finds everything done.
 quickstart() (
     local copy=$PWD/build/quickstart
@@ -177,6 +185,7 @@ if [ -n "$full" ]; then
     stage "sanitizers" sanitizers
     stage "thread sanitizer" thread_sanitizer
     stage "Open MPI 5" openmpi5
+    stage "MPICH" mpich
     stage "quickstart" quickstart
     stage "Slurm" slurm
     stage "more faults" more_faults

@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <exception>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 namespace elbo::comm {
 namespace {
@@ -244,8 +246,8 @@ std::string mpi_version() {
     check(MPI_Get_library_version(text.data(), &length), "MPI_Get_library_version");
     const std::string whole(text.data(), static_cast<std::size_t>(length));
     std::string line = whole.substr(0, whole.find_first_of(",\n"));
-    if (const std::string prefix = "Open MPI v"; line.starts_with(prefix))
-        line = "Open MPI " + line.substr(prefix.size());
+    for (const auto& [prefix, name] : {std::pair("Open MPI v", "Open MPI "), std::pair("MPICH Version:\t", "MPICH ")})
+        if (line.starts_with(prefix)) line = name + line.substr(std::strlen(prefix));
     return line;
 }
 

@@ -46,6 +46,8 @@ std::optional<Launch> find_launch(bool own) {
         return Launch{"mpirun", fmt::format("OMPI_COMM_WORLD_SIZE={}", *own_size), *own_size,
                       number_of("OMPI_COMM_WORLD_RANK").value_or(0)};
     }
+    // MPICH's mpiexec within a job knows better than the job's own variables.
+    if (number_of("MPI_LOCALNRANKS") && number_of("PMI_SIZE") == 1) return std::nullopt;
     for (const auto& [launcher, size, rank] : launchers) {
         const std::optional<int> processes = number_of(size), place = number_of(rank);
         if (!place || (size && !processes)) continue;

@@ -3,6 +3,7 @@
 Environment: ELBO (the program; default build/elbo), MPIEXEC (default mpirun), ELBO_TEST_DATA (folder with mnist/).
 """
 import contextlib
+import functools
 import json
 import os
 import pathlib
@@ -33,14 +34,25 @@ class Result:
         return f"{self.command}\nstatus {self.status}\n--- out\n{self.out}\n--- err\n{self.err}"
 
 
+@functools.cache
+def is_open_mpi():
+    """True for Open MPI's launcher, False for MPICH's."""
+    return "HYDRA" not in subprocess.run([MPIEXEC, "--version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                         encoding="utf-8", check=False).stdout
+
+
+def launcher_options():
+    """More ranks than cores, bound to none; Open MPI also has to be told that root may."""
+    if not is_open_mpi():
+        return ["-bind-to", "none"]
+    return [*(["--allow-run-as-root"] if os.geteuid() == 0 else []), "--oversubscribe", "--bind-to", "none"]
+
+
 def command_line(arguments, ranks=None):
     """The command that runs elbo: by itself, or on so many ranks."""
     command = [ELBO, *map(str, arguments)]
     if ranks is not None:
-        launcher = [MPIEXEC, "--oversubscribe", "--bind-to", "none", "-n", str(ranks)]
-        if os.geteuid() == 0:
-            launcher.insert(1, "--allow-run-as-root")
-        command = launcher + command
+        command = [MPIEXEC, *launcher_options(), "-n", str(ranks), *command]
     return command
 
 

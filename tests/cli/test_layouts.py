@@ -117,7 +117,7 @@ class Layouts(elbo_cli.Case):
         # One program for mpirun, which is two: some launchers cannot start several.
         chooser = self.folder / "chooser"
         chooser.write_text('#!/bin/sh\n'
-                           f'[ "$OMPI_COMM_WORLD_RANK" = 0 ] && exec "{elbo_cli.ELBO}" "$@"\n'
+                           f'[ "${{OMPI_COMM_WORLD_RANK:-$PMI_RANK}}" = 0 ] && exec "{elbo_cli.ELBO}" "$@"\n'
                            f'exec "{other}" "$@"\n', encoding="utf-8")
         chooser.chmod(0o755)
         command = [str(chooser) if word == elbo_cli.ELBO else word
