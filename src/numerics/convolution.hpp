@@ -58,8 +58,8 @@ private:
     std::unique_ptr<Cache> cache_;
 };
 
-/// Copies of arrays into oneDNN's own layouts, or back, that this process has made so far: of convolutions' weights, and
-/// of images where there is no fast kernel for plain ones.
+/// Copies of arrays into oneDNN's own layouts, or back, that this process has made so far: of convolutions' weights, of
+/// images where there is no fast kernel for plain ones.
 std::uint64_t reorders_so_far();
 
 } // namespace elbo
