@@ -81,7 +81,8 @@ TEST(Residual, NamesAndShapesOfWhatIsInside) {
 TEST(Residual, RefusesABlockOfAnotherShape) {
     const config::Settings conv = test::convolution("conv", 2, 3, 1, 1, "relu");
     EXPECT_THAT(refusal({test::residual({conv})}, {4, 4, 3}),
-                AllOf(HasSubstr("encoder/residual1: the block makes 4 x 4 x 2 of 4 x 4 x 3"), HasSubstr("must have its shape")));
+                AllOf(HasSubstr("encoder/residual1: the block makes 4 x 4 x 2 of 4 x 4 x 3"),
+                      HasSubstr("must have its shape")));
     EXPECT_THAT(refusal({test::residual({})}, {4}), HasSubstr("needs a layer that computes"));
     EXPECT_THAT(refusal({test::residual({test::flatten()})}, {4}), HasSubstr("needs a layer that computes"));
     EXPECT_THAT(refusal({test::residual({conv})}, {4}), HasSubstr("encoder/residual1/conv1: images"));
