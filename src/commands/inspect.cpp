@@ -3,6 +3,7 @@
 #include "commands/commands.hpp"
 #include "config/config.hpp"
 #include "data/dataset.hpp"
+#include "data/plan.hpp"
 #include "model/vae.hpp"
 #include "storage/checkpoint.hpp"
 #include "storage/dataset.hpp"
@@ -125,17 +126,20 @@ void inspect_configuration(const InspectOptions& options) {
         const storage::DatasetInfo validation = header_of(config.data.validation, "/test/x");
         data_bytes += validation.rows() * validation.row_bytes();
     }
-    std::size_t batch = config.training.batch.value_or(config.training.batch_per_rank.value_or(1) * options.ranks);
+    const std::uint64_t parts =
+        std::max<std::uint64_t>(options.ranks, training::asked_virtual_ranks(config.training, options.ranks));
+    std::size_t batch = training::asked_batch(config.training, parts);
     if (there) batch = std::min(batch, train.rows());
-    const std::size_t rows = (batch + options.ranks - 1) / options.ranks;
+    const std::size_t rows = data::largest_shard(batch, parts); // that are computed at a time
     const model::Vae model(config.model, train.sample_shape(), rows, config.training.precision);
 
     const std::string data = there ? fmt::format("{}:{}, {} x {} {}", train.file, train.name, with_commas(train.rows()),
                                                  describe(train.sample_shape()), storage::name_of(train.type))
                                    : fmt::format("{} is not there; samples of {} as data.shape says", train.file,
                                                  describe(train.sample_shape()));
-    fmt::print("{}: configuration\n  output  {}\n  train   {}\n  batch   {} = up to {} a rank x {}\n", options.file,
-               config.output, data, batch, rows, options.ranks);
+    const std::string rounds = parts > options.ranks ? fmt::format(", {} at a time", rows) : "";
+    fmt::print("{}: configuration\n  output  {}\n  train   {}\n  batch   {} = up to {} a rank x {}{}\n", options.file,
+               config.output, data, batch, data::largest_shard(batch, options.ranks), options.ranks, rounds);
     fmt::print("\nshapes of a sample\n");
     print_shapes("encoder", model.encoder_shapes());
     print_shapes("decoder", model.decoder_shapes());

@@ -70,6 +70,7 @@ struct Training {
     std::optional<std::size_t> patience;              ///< epochs without a better validation ELBO before stopping
     std::size_t threads = 1;
     Precision precision = Precision::fp32;    ///< of products and stored activations, where the CPU has it
+    std::size_t accumulate = 1;               ///< virtual ranks of each rank at the first start
     std::optional<std::size_t> virtual_ranks; ///< unset: the checkpoint's, or the number of ranks at the first start
     bool exact = false;                       ///< refuse what would change the last bits
     std::optional<double> time_limit;         ///< seconds of one start

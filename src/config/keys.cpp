@@ -173,9 +173,14 @@ const auto table = std::to_array<CoreKey>({
      [](Config& c, const Checked& v) {
          c.training.precision = v.text() == "bf16" ? Precision::bf16 : Precision::fp32;
      }},
+    {{"training.accumulate", Type::integer, "1",
+      "rounds in which each rank computes its part of a batch, with one exchange and one update: memory of activations "
+      "for one round alone; training.virtual_ranks is then the number of ranks at the first start times the rounds",
+      Effect::model, 1, 1 << 16},
+     [](Config& c, const Checked& v) { c.training.accumulate = v.count(); }},
     {{"training.virtual_ranks", Type::integer, "~",
       "parts of a batch whose gradients are summed in a fixed order, whoever computes them: the same bits on any "
-      "number of ranks up to it; unset: the number of ranks at the first start",
+      "number of ranks up to it; unset: the number of ranks at the first start, times training.accumulate",
       Effect::trajectory, 1, 1 << 20},
      [](Config& c, const Checked& v) { c.training.virtual_ranks = v.optional_count(); }},
     {{"training.exact", Type::flag, "false", "refuse to go on where the last bits could change, rather than say so",

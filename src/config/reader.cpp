@@ -166,6 +166,11 @@ void Reader::check_together(const Tree& root) {
         mistakes_.add(given == given_.end() ? root.place : given->second->place, "training.patience",
                       "needs data.validation: it waits for a better validation ELBO");
     }
+    if (config_.training.accumulate > 1 && config_.training.virtual_ranks) {
+        const auto given = given_.find("training.accumulate");
+        mistakes_.add(given == given_.end() ? root.place : given->second->place, "training.accumulate",
+                      "says what training.virtual_ranks says: ranks at the first start times rounds; give one of them");
+    }
 }
 
 void Reader::fill_output() {

@@ -3,6 +3,7 @@
 #include "comm/exchange.hpp"
 #include "data/prefetcher.hpp"
 #include "optimizers/optimizer.hpp"
+#include "training/inputs.hpp"
 
 #include <algorithm>
 
@@ -18,7 +19,8 @@ constexpr std::size_t process_bytes = 14 << 20, library_bytes = 26 << 20;
 Memory memory_of_a_node(const config::Config& config, const model::Vae& model, std::size_t ranks, std::size_t rows,
                         std::size_t data_bytes) {
     const std::size_t array = model.parameters().size() * sizeof(float);
-    const std::size_t virtual_ranks = std::max(ranks, config.training.virtual_ranks.value_or(ranks));
+    const std::size_t virtual_ranks =
+        std::max(ranks, static_cast<std::size_t>(asked_virtual_ranks(config.training, ranks)));
     Memory memory;
     memory.ranks = ranks;
     memory.values = array + (model.precision() == Precision::bf16 ? array / 2 : 0);

@@ -66,8 +66,12 @@ void set_up_numerics(const config::Config& config) {
     allow_reference_kernels(config.numerics.allow_reference);
 }
 
+std::uint64_t asked_virtual_ranks(const config::Training& settings, std::uint64_t ranks) {
+    return settings.virtual_ranks.value_or(ranks * settings.accumulate);
+}
+
 std::uint64_t asked_batch(const config::Training& settings, std::uint64_t virtual_ranks) {
-    return settings.batch ? *settings.batch : *settings.batch_per_rank * virtual_ranks;
+    return settings.batch ? *settings.batch : *settings.batch_per_rank * virtual_ranks / settings.accumulate;
 }
 
 data::Binarize binarize_of(const config::Data& settings) {

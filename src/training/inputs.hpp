@@ -37,6 +37,9 @@ Inputs read_inputs(const comm::Nodes& nodes, const config::Config& config);
 /// threads of products.
 void set_up_numerics(const config::Config& config);
 
+/// Virtual ranks of a training that begins on so many ranks.
+std::uint64_t asked_virtual_ranks(const config::Training& settings, std::uint64_t ranks);
+
 /// Samples a step that are configured, however many there are.
 std::uint64_t asked_batch(const config::Training& settings, std::uint64_t virtual_ranks);
 

@@ -78,7 +78,7 @@ void announce_start(const config::Config& config, const Start& start, const Trai
 
 std::uint64_t virtual_ranks_at_start(const comm::Communicator& world, const config::Config& config) {
     const auto ranks = static_cast<std::uint64_t>(world.size());
-    const std::uint64_t asked = config.training.virtual_ranks.value_or(ranks);
+    const std::uint64_t asked = asked_virtual_ranks(config.training, ranks);
     if (asked < ranks)
         throw comm::AgreedError(
             fmt::format("training.virtual_ranks is {}, but there are {} ranks; give it at least their "

@@ -83,6 +83,9 @@ std::size_t Trainer::checkpoint_bytes() const {
 }
 
 void Trainer::checkpoint(const Build& build) {
+    // Until all has come together, rank 0 waits as the others do: a node that is cut off is to blame, not the saving.
+    const comm::Phase shown = watch_ ? watch_->phase() : comm::Phase::saving;
+    if (watch_) watch_->back_to(comm::Phase::agreeing);
     std::vector<std::vector<float>> room(optimizer_->state_names().size());
     std::vector<std::span<float>> states;
     for (std::size_t i = 0; i < room.size(); ++i)
@@ -93,6 +96,7 @@ void Trainer::checkpoint(const Build& build) {
     std::vector<double> pending = packed(pending_);
     world_.sum(std::span(pending));
     text.series[pending_name] = std::move(pending);
+    if (watch_) watch_->back_to(shown);
     world_.on_first([&] {
         describe_in(text);
         std::vector<storage::NamedArray<const float>> contents;

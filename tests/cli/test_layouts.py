@@ -62,6 +62,29 @@ class Layouts(elbo_cli.Case):
                       f"training.epochs={epochs}", f"communication.shared={shared}", ranks=ranks)
         self.expect_same(expected, self.bits("chain"), "4 -> 1 -> 3")
 
+    def test_rounds_are_virtual_ranks(self):
+        expected = self.train("four", 4, 1)
+        for ranks, rounds in ((1, 4), (2, 2)):
+            self.elbo("train", "small.yaml", f"output=runs/rounds{ranks}", f"training.accumulate={rounds}", ranks=ranks)
+            self.expect_same(expected, self.bits(f"rounds{ranks}"), f"{rounds} rounds on {ranks} ranks")
+        # A batch a rank includes its rounds; other ranks go on with the first start's parts.
+        rest = ("training.batch_per_rank=50", "training.accumulate=2", "output=runs/part")
+        self.elbo("train", "small.yaml", *rest, "training.epochs=1", ranks=2)
+        out = self.elbo("train", "small.yaml", *rest, ranks=3).out
+        self.assertIn("batch 100", out)
+        self.expect_same(expected, self.bits("part"), "2 ranks, then 3")
+        refused = self.elbo("train", "small.yaml", *rest[:1], "training.accumulate=3", "output=runs/part",
+                            "training.epochs=5", expect=2)
+        self.assertIn("training.accumulate: 2 in the run, 3 now", refused.err)
+        both = self.elbo("train", "small.yaml", "training.accumulate=3", "training.virtual_ranks=4", expect=2)
+        self.assertRegex(" ".join(both.err.split()), "training.accumulate.* says what training.virtual_ranks says")
+        activations = []
+        for rounds in (1, 4):
+            out = self.elbo("inspect", "small.yaml", f"training.accumulate={rounds}").out
+            number, unit = re.search(r"activations and batches +([\d.]+) ([KM])iB", out).groups()
+            activations.append(float(number) * {"K": 1, "M": 1024}[unit])
+        self.assertGreater(activations[0], 2 * activations[1])
+
     def test_batches_made_ahead_by_a_thread(self):
         expected = self.train("never", 4, 1, "data.prefetch=never")
         for ranks in (1, 2, 3):

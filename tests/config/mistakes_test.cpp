@@ -25,7 +25,7 @@ test.yaml:4: model.latent: expected an integer from 1 to 1000000, found '-2'
 test.yaml:5: model.encoder[1]: 'dens' is not known; did you mean dense? known: dense, conv, flatten
 test.yaml:6: model.likelihood: 'bernouli' is not known; did you mean bernoulli? known: bernoulli, gaussian, student
 test.yaml:7: optimizer.momentum: belongs to sgd, not to adam
-test.yaml:9: training.epoch: unknown key; did you mean training.epochs? known: epochs, batch, batch_per_rank, patience, threads, precision, virtual_ranks, exact, time_limit, on_nan, skip_limit
+test.yaml:9: training.epoch: unknown key; did you mean training.epochs? known: epochs, batch, batch_per_rank, patience, threads, precision, accumulate, virtual_ranks, exact, time_limit, on_nan, skip_limit
 test.yaml:10: training.epochs: expected an integer from 1 to 16777215, found 'many'
 test.yaml: model.decoder: required but missing: from the latent variable to the likelihood's parameters, which follow the list
 command line: report.every=often: expected an integer from 0 to 1000000000000, found 'often')");
@@ -95,7 +95,7 @@ TEST(Mistakes, WrongTypes) {
             "expected a number above 0 or a map of keys, found a list; known: start, warmup, decay");
     refused("training=3",
             "expected a map of keys, found '3'; known: epochs, batch, batch_per_rank, patience, threads, precision, "
-            "virtual_ranks, exact, time_limit, on_nan, skip_limit");
+            "accumulate, virtual_ranks, exact, time_limit, on_nan, skip_limit");
     refused("data.binarize=dynamik",
             "expected one of none, threshold, dynamic, found 'dynamik'; did you mean dynamic?");
     refused("output=[a]", "expected a path, found a list");

@@ -65,7 +65,8 @@ TEST(Overrides, MistakesNameTheCommandLine) {
               "command line: training.epochs=x: expected an integer from 1 to 16777215, found 'x'");
     EXPECT_EQ(mistakes(valid, {"training.epoch=3"}),
               "command line: training.epoch=3: unknown key; did you mean training.epochs? known: epochs, batch, "
-              "batch_per_rank, patience, threads, precision, virtual_ranks, exact, time_limit, on_nan, skip_limit");
+              "batch_per_rank, patience, threads, precision, accumulate, virtual_ranks, exact, time_limit, on_nan, "
+              "skip_limit");
     EXPECT_TRUE(contains(mistakes(valid, {"trainign.epochs=3"}),
                          "command line: trainign.epochs=3: trainign: unknown key; did you mean training?"));
     EXPECT_EQ(

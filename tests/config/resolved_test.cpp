@@ -45,6 +45,7 @@ training:
   patience: ~
   threads: 1
   precision: fp32
+  accumulate: 1
   virtual_ranks: ~
   exact: false
   time_limit: ~
