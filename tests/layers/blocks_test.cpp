@@ -19,22 +19,6 @@ using test::fill;
 using test::refusal;
 using ::testing::HasSubstr;
 
-void check(Bench& bench) {
-    const std::vector<float> weights = test::random_values(bench.out.size(), 1, 3);
-    const auto objective = [&] {
-        bench.forward();
-        return test::weighted_sum(weights, bench.out);
-    };
-    objective();
-    bench.diff_out = weights;
-    bench.backward();
-    std::vector<test::Variable> variables = {{"input", bench.in, bench.diff_in}};
-    for (std::size_t i = 0; i < bench.parameters.all().size(); ++i)
-        variables.push_back(
-            {bench.parameters.all()[i].path, bench.part(bench.values, i), bench.part(bench.gradients, i)});
-    test::check_gradient(objective, variables);
-}
-
 TEST(Residual, GradientAgreesWithDifferences) {
     const config::Settings conv = test::convolution("conv", 6, 3, 1, 1, "identity");
     for (const char* activation : {"identity", "tanh", "gelu"}) {
@@ -44,7 +28,7 @@ TEST(Residual, GradientAgreesWithDifferences) {
             {4, 3, 6}, 3);
         bench.values = test::random_values(bench.values.size(), 0.4f, 1);
         bench.in = test::random_values(bench.in.size(), 1, 2);
-        check(bench);
+        test::check_gradients(bench);
     }
 }
 
@@ -162,7 +146,7 @@ TEST_F(DropoutOf, GradientAgreesWithDifferences) {
     Bench bench(test::dropout(0.4), {70}, 3);
     bench.dropout = noise();
     bench.in = test::random_values(bench.in.size(), 1, 2);
-    check(bench);
+    test::check_gradients(bench);
 }
 
 } // namespace

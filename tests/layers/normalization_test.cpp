@@ -14,8 +14,6 @@ namespace elbo::layers {
 namespace {
 
 using Bench = test::LayerBench;
-using test::digest;
-using test::fill;
 using test::refusal;
 using ::testing::HasSubstr;
 
@@ -73,17 +71,7 @@ TEST_P(NormalizationFigures, EqualThoseOfPyTorch) {
     const Figures& f = GetParam();
     Bench bench(f.settings, f.shape);
     EXPECT_EQ(bench.layer->output(), f.shape);
-    fill(bench.in, 7);
-    fill(bench.part(bench.values, 0), 3);
-    fill(bench.part(bench.values, 1), 4);
-    bench.forward();
-    for (std::size_t i = 0; i < f.first.size(); ++i) EXPECT_NEAR(bench.out[i], f.first[i], 2e-6) << i;
-    EXPECT_NEAR(digest(bench.out), f.digests[0], 2e-5);
-    fill(bench.diff_out, 5);
-    bench.backward();
-    EXPECT_NEAR(digest(bench.part(bench.gradients, 0)), f.digests[1], 2e-5);
-    EXPECT_NEAR(digest(bench.part(bench.gradients, 1)), f.digests[2], 2e-5);
-    EXPECT_NEAR(digest(bench.diff_in), f.digests[3], 4e-5);
+    test::expect_figures(bench, f.first, f.digests);
 }
 
 std::string figure_name(const testing::TestParamInfo<Figures>& info) { return info.param.name; }
@@ -96,17 +84,7 @@ TEST(Normalization, GradientAgreesWithDifferences) {
         Bench bench(settings, {3, 5, 20}, 3);
         bench.values = test::random_values(bench.values.size(), 1, 1);
         bench.in = test::random_values(bench.in.size(), 1, 2);
-        const std::vector<float> weights = test::random_values(bench.out.size(), 1, 3);
-        const auto objective = [&] {
-            bench.forward();
-            return test::weighted_sum(weights, bench.out);
-        };
-        objective();
-        bench.diff_out = weights;
-        bench.backward();
-        test::check_gradient(objective, {{"weight", bench.part(bench.values, 0), bench.part(bench.gradients, 0)},
-                                         {"bias", bench.part(bench.values, 1), bench.part(bench.gradients, 1)},
-                                         {"input", bench.in, bench.diff_in}});
+        test::check_gradients(bench);
     }
 }
 

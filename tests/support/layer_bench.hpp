@@ -3,7 +3,9 @@
 
 #include "base/error.hpp"
 #include "layers/layer.hpp"
+#include "support/gradient_check.hpp"
 
+#include <array>
 #include <optional>
 #include <string>
 #include <vector>
@@ -66,6 +68,40 @@ inline std::string refusal(const std::vector<config::Settings>& layers, const Sh
         return error.what();
     }
     return "";
+}
+
+/// What another library gives for a layer whose weight, bias and input are filled with steps 3, 4 and 7, and the
+/// gradient by its output with 5: the output's first elements, and digests of the output and the gradients by weight,
+/// bias and input.
+inline void expect_figures(LayerBench& bench, const std::array<float, 4>& first, const std::array<double, 4>& digests) {
+    fill(bench.in, 7);
+    fill(bench.part(bench.values, 0), 3);
+    fill(bench.part(bench.values, 1), 4);
+    bench.forward();
+    for (std::size_t i = 0; i < first.size(); ++i) EXPECT_NEAR(bench.out[i], first[i], 2e-6) << i;
+    EXPECT_NEAR(digest(bench.out), digests[0], 2e-5);
+    fill(bench.diff_out, 5);
+    bench.backward();
+    EXPECT_NEAR(digest(bench.part(bench.gradients, 0)), digests[1], 2e-5);
+    EXPECT_NEAR(digest(bench.part(bench.gradients, 1)), digests[2], 2e-5);
+    EXPECT_NEAR(digest(bench.diff_in), digests[3], 2e-5);
+}
+
+/// Gradients by the input and every parameter, at the bench's values and input, against differences.
+inline void check_gradients(LayerBench& bench) {
+    const std::vector<float> weights = random_values(bench.out.size(), 1, 3);
+    const auto objective = [&] {
+        bench.forward();
+        return weighted_sum(weights, bench.out);
+    };
+    objective();
+    bench.diff_out = weights;
+    bench.backward();
+    std::vector<Variable> variables = {{"input", bench.in, bench.diff_in}};
+    for (std::size_t i = 0; i < bench.parameters.all().size(); ++i)
+        variables.push_back(
+            {bench.parameters.all()[i].path, bench.part(bench.values, i), bench.part(bench.gradients, i)});
+    check_gradient(objective, variables);
 }
 
 } // namespace elbo::test
