@@ -15,9 +15,8 @@
 namespace elbo::comm {
 namespace {
 
-/// A bucket of 1 MiB where there are several nodes: messages long enough for a network's bandwidth, short enough to
-/// overlap with the backward pass. On one node smaller ones serve, so that gradients are summed and used while they are
-/// still in the cache: 128 KiB a rank.
+/// On one node small buckets serve, so that gradients are summed and used while they are still in the cache: 128 KiB a
+/// rank, 1 MiB at most.
 constexpr std::size_t most_blocks_a_bucket = 64, blocks_a_rank = 8;
 
 /// Empty looks before a waiting rank lets another have its core.
@@ -30,12 +29,6 @@ void relax() {
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #endif
-}
-
-std::vector<Slice> plan_buckets(const Nodes& nodes, std::size_t elements) {
-    const std::size_t ranks = static_cast<std::size_t>(nodes.node().size());
-    return buckets_of(elements,
-                      nodes.count() > 1 ? most_blocks_a_bucket : std::min(most_blocks_a_bucket, blocks_a_rank * ranks));
 }
 
 /// The additions into slots from `into` on that follow the last leaf of a subtree, innermost first.
@@ -61,7 +54,8 @@ std::size_t Exchange::gradient_arrays(std::size_t virtual_ranks, Leaves leaves) 
     return arrays;
 }
 
-Exchange::Exchange(const Nodes& nodes, std::size_t parameters, std::size_t virtual_ranks, Precision precision)
+Exchange::Exchange(const Nodes& nodes, std::size_t parameters, std::size_t virtual_ranks, Precision precision,
+                   const Messages& messages)
     : nodes_(nodes),
       parameters_(parameters),
       elements_(aligned((parameters + wish_count) * sizeof(float)) / sizeof(float)),
@@ -70,10 +64,10 @@ Exchange::Exchange(const Nodes& nodes, std::size_t parameters, std::size_t virtu
       locals_(static_cast<std::size_t>(nodes.node().size())),
       leaves_(nodes.my_leaves(virtual_ranks)),
       roots_(maximal_subtrees(virtual_ranks, leaves_)),
-      buckets_(plan_buckets(nodes, elements_)),
       crowded_(cores_of_node(nodes.node()).must_share()) {
     if (virtual_ranks < static_cast<std::size_t>(nodes.world().size()))
         fail("{} virtual ranks cannot be dealt to {} ranks", virtual_ranks, nodes.world().size());
+    plan_buckets(messages);
     for (const Slice bucket : buckets_) {
         owned_.push_back(owned_of(bucket, me_, locals_));
         updated_.push_back({std::min(owned_.back().begin, parameters), std::min(owned_.back().end, parameters)});
@@ -83,11 +77,29 @@ Exchange::Exchange(const Nodes& nodes, std::size_t parameters, std::size_t virtu
     folds_after_last(roots_.back(), roots_.size() - 1, last_folds_);
     plan_node_sums();
     map_memory(precision);
-    if (nodes.count() > 1) remote_ = std::make_unique<Remote>(nodes, virtual_ranks, buckets_);
+    if (between_)
+        remote_ = std::make_unique<Remote>(nodes, virtual_ranks, buckets_, between_->route, between_->precision,
+                                           slot(me_, 0));
     nodes.world().barrier();
 }
 
 Exchange::~Exchange() = default;
+
+void Exchange::plan_buckets(const Messages& messages) {
+    if (nodes_.count() == 1) {
+        buckets_ = buckets_of(elements_, std::min(most_blocks_a_bucket, blocks_a_rank * locals_));
+        return;
+    }
+    std::size_t locals = 0;
+    for (std::size_t node = 0; node < nodes_.count(); ++node) locals = std::max(locals, nodes_.ranks(node).size());
+    std::optional<Network> network;
+    if (!messages.bucket_bytes || !messages.route) network = measure_network(nodes_);
+    const Chosen chosen =
+        choose(network.value_or(Network{}), messages, shares_of(nodes_, virtual_ranks_), elements_, locals);
+    buckets_ = buckets_of(elements_, chosen.bucket_blocks);
+    between_ = {network, chosen.route, messages.precision, buckets_.size(),
+                chosen.bucket_blocks * sum_block * sizeof(float)};
+}
 
 void Exchange::plan_node_sums() {
     std::vector<Leaves> parts;
@@ -170,7 +182,7 @@ Wishes Exchange::step(const Evaluate& evaluate, const UpdateSlice& update, const
     begun_ = completed_ = 0;
     verdict_ = {};
     update_ = before_update ? nullptr : &update;
-    if (remote_) remote_->begin_step();
+    if (remote()) remote_->begin_step();
     for (std::size_t i = 0; i < roots_.size(); ++i) sum_subtree(roots_[i], i, evaluate);
     mark_final(0);
     wait_until([this] { return completed_ == buckets_.size(); });
@@ -201,7 +213,10 @@ void Exchange::sum_subtree(Leaves node, std::size_t into, const Evaluate& evalua
 }
 
 void Exchange::mark_final(std::size_t from) {
-    if (from >= final_from_) return;
+    if (from >= final_from_) {
+        progress();
+        return;
+    }
     const bool first = final_from_ == elements_;
     const std::size_t count = final_from_ - from;
     for (const auto& [into, other] : last_folds_) {
@@ -246,7 +261,7 @@ bool Exchange::all_final(std::size_t bucket) const {
 void Exchange::progress() {
     for (; begun_ < buckets_.size() && all_final(begun_); ++begun_) {
         const InPhase work(clock_, Phase::exchange);
-        if (!remote_) {
+        if (!remote()) {
             sum_on_node(begun_, 0, slot(me_, 0) + owned_[begun_].begin);
             complete(begun_);
             continue;
@@ -255,11 +270,14 @@ void Exchange::progress() {
             sum_on_node(begun_, root, remote_->outgoing(begun_, root));
         remote_->send(begun_);
     }
-    while (remote_ && completed_ < begun_ && remote_->arrived(completed_)) {
-        const InPhase work(clock_, Phase::exchange);
-        remote_->sum(completed_, slot(me_, 0) + owned_[completed_].begin);
-        complete(completed_);
-    }
+    if (completed_ < begun_) drive_messages();
+}
+
+void Exchange::drive_messages() {
+    // While computing it is the messages' cost; while waiting there is nothing else to do.
+    const InPhase driving(clock_, clock_ && clock_->phase() == Phase::waiting ? Phase::waiting : Phase::messages);
+    for (std::size_t bucket = completed_; bucket < begun_; ++bucket)
+        if (remote_->advance(bucket) && bucket == completed_) complete(bucket);
 }
 
 void Exchange::sum_on_node(std::size_t bucket, std::size_t root, float* out) {
@@ -270,6 +288,7 @@ void Exchange::sum_on_node(std::size_t bucket, std::size_t root, float* out) {
 }
 
 void Exchange::complete(std::size_t bucket) {
+    const InPhase work(clock_, Phase::exchange);
     const Slice slice = updated_[bucket];
     for (std::size_t i = 0; owned_[bucket].end > slice.end && i < wish_count; ++i)
         if (const std::size_t at = parameters_ + i; at >= owned_[bucket].begin && at < owned_[bucket].end)
@@ -315,7 +334,7 @@ void Exchange::wait_until(const Done& done) {
     for (int looks = 0;; ++looks) {
         progress();
         if (done()) return;
-        if (remote_ && looks % 64 == 63) remote_->poke();
+        if (remote() && looks % 64 == 63) remote_->poke();
         if (crowded_ || looks >= patience) sched_yield();
         relax();
     }

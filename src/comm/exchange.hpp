@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -50,8 +51,9 @@ using BeforeUpdate = std::function<bool(Wishes wishes)>;
 class Exchange {
 public:
     /// parameters: floats of a flat array. precision: bf16 keeps a rounded copy of the values. Collective.
+    /// Where there are several nodes, what `messages` leaves open is chosen by measuring the network.
     Exchange(const Nodes& nodes, std::size_t parameters, std::size_t virtual_ranks,
-             Precision precision = Precision::fp32);
+             Precision precision = Precision::fp32, const Messages& messages = {});
     ~Exchange();
 
     /// One copy a node, the same on all between steps and while gradients are computed.
@@ -62,13 +64,28 @@ public:
     std::span<float> gradients() { return {slot(me_, 0), parameters_}; }
 
     /// Tells a clock what of a step is the exchange's own work (sums, messages) and what is waiting for other ranks.
-    void account_by(PhaseClock* clock) { clock_ = clock; }
+    void account_by(PhaseClock* clock) {
+        clock_ = clock;
+        if (remote_) remote_->account_by(clock);
+    }
 
     /// Bytes that this rank sends to other nodes in a step, and of gradients of its node's other ranks that it reads.
     std::size_t bytes_sent() const { return remote_ ? remote_->bytes_sent() : 0; }
+    std::size_t messages_sent() const { return remote_ ? remote_->messages_sent() : 0; }
     std::size_t bytes_read() const;
     /// Of this node's ranks, so far.
     std::uint64_t barriers() const { return barriers_; }
+    /// How gradients travel between nodes; nullopt on one node.
+    struct Between {
+        std::optional<Network> network; ///< where it was measured
+        Route route;
+        Precision precision;
+        std::size_t buckets, bucket_bytes;
+    };
+    const std::optional<Between>& between() const { return between_; }
+
+    /// For measuring: steps without messages, so that nodes sum and update by themselves and come to differ.
+    void leave_out_messages(bool out) { silent_ = out; }
 
     /// The slices whose update is this rank's, one a bucket (it may be empty).
     std::span<const Slice> owned() const { return updated_; }
@@ -115,6 +132,7 @@ private:
     };
 
     float* slot(std::size_t local, std::size_t index) { return slots_[local] + index * elements_; }
+    void plan_buckets(const Messages& messages);
     void plan_node_sums();
     void map_memory(Precision precision);
     void sum_subtree(Leaves node, std::size_t into, const Evaluate& evaluate);
@@ -122,7 +140,9 @@ private:
     void write_wishes();
     Wishes agree_on_node();
     bool all_final(std::size_t bucket) const;
+    bool remote() const { return remote_ && !silent_; }
     void progress();
+    void drive_messages();
     void sum_on_node(std::size_t bucket, std::size_t root, float* out);
     void complete(std::size_t bucket);
     void node_barrier();
@@ -144,10 +164,12 @@ private:
     std::unique_ptr<NodeMemory> memory_;
     float* values_ = nullptr;
     BFloat16* rounded_ = nullptr;
-    std::vector<float*> slots_;      ///< of each rank of the node: its first gradient array
-    double* squares_ = nullptr;      ///< of the gradient, a sum each block
-    Flags* flags_ = nullptr;         ///< of each rank of the node
+    std::vector<float*> slots_; ///< of each rank of the node: its first gradient array
+    double* squares_ = nullptr; ///< of the gradient, a sum each block
+    Flags* flags_ = nullptr;    ///< of each rank of the node
+    std::optional<Between> between_;
     std::unique_ptr<Remote> remote_; ///< none on a single node
+    bool silent_ = false;            ///< remote_ is left out
     bool crowded_;                   ///< more ranks than cores: who waits makes room at once
 
     PhaseClock* clock_ = nullptr;

@@ -20,8 +20,9 @@ enum class Phase : std::uint32_t {
     saving,
     agreeing,
     ended,
-    waiting,  ///< for another rank, within the exchange
-    reporting ///< lines of metrics, events and what else stands between two steps
+    waiting,   ///< for another rank, within the exchange
+    reporting, ///< lines of metrics, events and what else stands between two steps
+    messages   ///< driving MPI between two pieces of the backward pass
 };
 
 struct PhaseKind {
@@ -29,7 +30,7 @@ struct PhaseKind {
     bool waits; ///< for other ranks: who is in it has arrived
 };
 
-inline constexpr std::array<PhaseKind, 13> phase_kinds = {{{"starting", false},
+inline constexpr std::array<PhaseKind, 14> phase_kinds = {{{"starting", false},
                                                            {"batch", false},
                                                            {"forward", false},
                                                            {"backward", false},
@@ -41,8 +42,9 @@ inline constexpr std::array<PhaseKind, 13> phase_kinds = {{{"starting", false},
                                                            {"agreeing", true},
                                                            {"ended", false},
                                                            {"waiting", true},
-                                                           {"reporting", false}}};
-static_assert(phase_kinds.size() == static_cast<std::size_t>(Phase::reporting) + 1);
+                                                           {"reporting", false},
+                                                           {"messages", false}}};
+static_assert(phase_kinds.size() == static_cast<std::size_t>(Phase::messages) + 1);
 
 constexpr std::string_view name_of(Phase phase) { return phase_kinds[static_cast<std::size_t>(phase)].name; }
 constexpr bool waits(Phase phase) { return phase_kinds[static_cast<std::size_t>(phase)].waits; }

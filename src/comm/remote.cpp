@@ -1,22 +1,33 @@
 #include "comm/remote.hpp"
 
 #include "comm/mpi_call.hpp"
+#include "numerics/any_matrix.hpp"
 #include "numerics/memory.hpp"
+#include "numerics/sums.hpp"
 
 #include <algorithm>
+#include <deque>
+#include <map>
+#include <tuple>
+#include <vector>
 
 namespace elbo::comm {
 namespace {
 
-/// Messages of one direction for one bucket; prepared once, started every step.
+/// Between two ranks for a bucket.
+constexpr std::size_t most_messages = 128;
+
+/// Messages of one direction for one stage; prepared once, started every step.
 class Requests {
 public:
     Requests() = default;
-    Requests(Requests&&) = default;
+    Requests(Requests&& other) noexcept : all_(std::move(other.all_)) {}
+    Requests& operator=(Requests&&) = delete;
     ~Requests() {
         for (MPI_Request& request : all_) MPI_Request_free(&request);
     }
     MPI_Request* add() { return &all_.emplace_back(MPI_REQUEST_NULL); }
+    std::size_t count() const { return all_.size(); }
     void start() {
         if (!all_.empty()) check(MPI_Startall(static_cast<int>(all_.size()), all_.data()), "MPI_Startall");
     }
@@ -31,127 +42,249 @@ private:
     std::vector<MPI_Request> all_;
 };
 
+/// Floats that travel in bf16, and the copy that does.
+struct Rounded {
+    std::span<float> exact;
+    BFloat16* copy;
+
+    AnyMatrix floats() const { return {exact.data(), 1, exact.size()}; }
+    AnyMatrix halves() const { return {copy, 1, exact.size()}; }
+    void widen() const { elbo::copy(halves(), floats()); }
+    /// What is sent is rounded here as well, so that all nodes go on with the same numbers.
+    void round() const {
+        elbo::copy(floats(), halves());
+        widen();
+    }
+};
+
+/// A plan's stage with its pointers.
+struct Step {
+    struct Sum {
+        float *a, *b, *into;
+        std::size_t count;
+    };
+    struct Whole {
+        std::vector<const float*> sources;
+        float* into;
+        std::size_t count;
+    };
+    Requests sends, receives, totals; ///< totals: received where the sum goes, so not before the bucket is sent
+    std::vector<Rounded> sent, received;
+    std::vector<Sum> additions;
+    std::vector<Whole> wholes;
+};
+
+/// The pieces of a slice within which every node has one owner.
+std::vector<Slice> common_pieces(const Nodes& nodes, Slice bucket, Slice mine) {
+    std::vector<std::size_t> cuts = {mine.begin, mine.end};
+    for (std::size_t node = 0; node < nodes.count(); ++node)
+        for (std::size_t local = 0; local < nodes.ranks(node).size(); ++local) {
+            const std::size_t cut = owned_of(bucket, local, nodes.ranks(node).size()).end;
+            if (cut > mine.begin && cut < mine.end) cuts.push_back(cut);
+        }
+    std::ranges::sort(cuts);
+    std::vector<Slice> pieces;
+    for (std::size_t i = 1; i < cuts.size(); ++i)
+        if (cuts[i] > cuts[i - 1]) pieces.push_back({cuts[i - 1], cuts[i]});
+    return pieces;
+}
+
+/// World rank of the node's rank that owns a piece.
+int owner_of(const Nodes& nodes, std::size_t node, Slice bucket, Slice piece) {
+    const std::vector<int>& ranks = nodes.ranks(node);
+    std::size_t local = 0;
+    while (owned_of(bucket, local, ranks.size()).end < piece.end) ++local;
+    return ranks[local];
+}
+
 } // namespace
 
+Shares shares_of(const Nodes& nodes, std::size_t virtual_ranks) {
+    std::vector<Leaves> leaves;
+    for (std::size_t node = 0; node < nodes.count(); ++node) leaves.push_back(nodes.leaves_of(node, virtual_ranks));
+    return {virtual_ranks, leaves};
+}
+
 struct Remote::State {
-    /// One bucket: this rank's slice of it, and where its parts stand in the buffers.
+    /// One bucket: this rank's slice of it.
     struct Bucket {
         Slice mine;
-        std::vector<float*> outgoing;      ///< of each root of this node
-        std::vector<const float*> sources; ///< of each root of all nodes, in the canonical order
-        Requests sends, receives;
+        float* partial = nullptr; ///< of each root of this node, one after the other
+        std::deque<Step> steps;
+        std::size_t step = 0;              ///< under way
+        std::map<int, int> sent, received; ///< messages to and from each rank
     };
 
+    const Nodes& nodes;
+    Shares shares;
+    Precision precision;
+    float* totals;
     MPI_Comm comm = MPI_COMM_NULL;
-    std::vector<std::vector<Leaves>> roots; ///< of each node
-    std::vector<Bucket> buckets;
-    AlignedFloats buffer;
     Summation total;
-    std::size_t bytes_sent = 0; ///< in a step
+    std::deque<Bucket> buckets;
+    std::deque<AlignedFloats> rooms;
+    PhaseClock* clock = nullptr;
+    /// In bf16, of what is sent in a step, to several perhaps.
+    std::map<std::tuple<const Step*, const float*, std::size_t>, BFloat16*> copies;
+    std::size_t bytes_sent = 0, messages_sent = 0; ///< in a step
 
-    static std::vector<std::vector<Leaves>> roots_of(const Nodes& nodes, std::size_t virtual_ranks) {
-        std::vector<std::vector<Leaves>> roots;
-        for (std::size_t node = 0; node < nodes.count(); ++node)
-            roots.push_back(maximal_subtrees(virtual_ranks, nodes.leaves_of(node, virtual_ranks)));
-        return roots;
-    }
-
-    static std::vector<Leaves> joined(const std::vector<std::vector<Leaves>>& lists) {
-        std::vector<Leaves> all;
-        for (const auto& list : lists) all.insert(all.end(), list.begin(), list.end());
-        return all;
-    }
-
-    State(const Nodes& nodes, std::size_t virtual_ranks)
-        : roots(roots_of(nodes, virtual_ranks)), total({0, virtual_ranks}, joined(roots)) {
+    State(const Nodes& all, std::size_t virtual_ranks, Precision sent_as, float* sums)
+        : nodes(all),
+          shares(shares_of(all, virtual_ranks)),
+          precision(sent_as),
+          totals(sums),
+          total(shares.all(), shares.roots()) {
         check(MPI_Comm_dup(handle_of(nodes.world()), &comm), "MPI_Comm_dup");
     }
+    State(const State&) = delete;
+    State& operator=(const State&) = delete;
     ~State() {
         buckets.clear();
         if (comm != MPI_COMM_NULL) MPI_Comm_free(&comm);
     }
 
-    /// The buffers: for each bucket, one piece a root of any node.
-    void lay_out(const Nodes& nodes, std::span<const Slice> slices) {
-        const std::size_t locals = nodes.ranks(nodes.mine()).size(), me = static_cast<std::size_t>(nodes.node().rank());
-        std::size_t floats = 0, all_roots = 0;
-        for (const auto& list : roots) all_roots += list.size();
-        for (const Slice slice : slices) floats += all_roots * owned_of(slice, me, locals).size();
-        buffer = AlignedFloats(floats);
-        float* next = buffer.span().data();
-        for (const Slice slice : slices) {
-            Bucket& bucket = buckets.emplace_back();
-            bucket.mine = owned_of(slice, me, locals);
-            for (std::size_t node = 0; node < roots.size(); ++node)
-                for (std::size_t root = 0; root < roots[node].size(); ++root, next += bucket.mine.size()) {
-                    bucket.sources.push_back(next);
-                    if (node == nodes.mine()) bucket.outgoing.push_back(next);
-                }
+    float* room(std::size_t floats) { return rooms.emplace_back(floats).span().data(); }
+
+    void add_bucket(Slice slice, Route route) {
+        const auto me = static_cast<std::size_t>(nodes.node().rank());
+        Bucket& bucket = buckets.emplace_back();
+        bucket.mine = owned_of(slice, me, nodes.ranks(nodes.mine()).size());
+        bucket.partial = room(shares.roots(nodes.mine()).size() * bucket.mine.size());
+        for (const Slice piece : common_pieces(nodes, slice, bucket.mine)) {
+            std::vector<int> peers;
+            for (std::size_t node = 0; node < nodes.count(); ++node)
+                peers.push_back(owner_of(nodes, node, slice, piece));
+            add_piece(bucket, piece, peers, plan_of(route, shares, nodes.mine(), piece.size()));
         }
     }
 
-    /// The messages with every rank of another node that owns a part of what this rank owns.
-    void prepare(const Nodes& nodes, std::size_t number, Slice slice) {
-        Bucket& bucket = buckets[number];
-        std::size_t source = 0;
-        for (std::size_t node = 0; node < nodes.count(); ++node) {
-            const std::vector<int>& ranks = nodes.ranks(node);
-            for (std::size_t local = 0; node != nodes.mine() && local < ranks.size(); ++local) {
-                const Slice common = intersection(bucket.mine, owned_of(slice, local, ranks.size()));
-                if (common.size() == 0) continue;
-                const std::size_t offset = common.begin - bucket.mine.begin;
-                for (std::size_t root = 0; root < roots[node].size(); ++root)
-                    message(bucket.receives, const_cast<float*>(bucket.sources[source + root]) + offset, common.size(),
-                            ranks[local], tag(number, root), true);
-                for (std::size_t root = 0; root < bucket.outgoing.size(); ++root)
-                    message(bucket.sends, bucket.outgoing[root] + offset, common.size(), ranks[local],
-                            tag(number, root), false);
-                bytes_sent += bucket.outgoing.size() * common.size() * sizeof(float);
-            }
-            source += roots[node].size();
+    /// peers: who has the piece on each node.
+    void add_piece(Bucket& bucket, Slice piece, const std::vector<int>& peers, const Plan& plan) {
+        float* const inbox = room(plan.inbox);
+        const auto at = [&](Place place) {
+            if (place.area == Area::inbox) return inbox + place.offset;
+            if (place.area == Area::total) return totals + piece.begin + place.offset;
+            const std::size_t root = place.offset / piece.size(), element = place.offset % piece.size();
+            return bucket.partial + root * bucket.mine.size() + (piece.begin - bucket.mine.begin) + element;
+        };
+        while (bucket.steps.size() < plan.stages.size()) bucket.steps.emplace_back();
+        for (std::size_t i = 0; i < plan.stages.size(); ++i) {
+            const Stage& stage = plan.stages[i];
+            Step& step = bucket.steps[i];
+            for (const Message& message : stage.sends)
+                prepare_send(bucket, step, {at(message.place), message.count}, peers[message.node]);
+            for (const Message& message : stage.receives)
+                prepare_receive(bucket, message.place.area == Area::total ? step.totals : step.receives, step,
+                                {at(message.place), message.count}, peers[message.node]);
+            for (const Addition& sum : stage.additions)
+                step.additions.push_back({at(sum.a), at(sum.b), at(sum.into), sum.count});
+            if (!stage.whole) continue;
+            Step::Whole& whole = step.wholes.emplace_back(Step::Whole{{}, at(stage.whole->into), stage.whole->count});
+            for (const Place source : stage.whole->sources) whole.sources.push_back(at(source));
         }
     }
 
-    /// Within MPI's guaranteed least upper bound for a few hundred buckets; Open MPI's is 2^31 - 1.
-    static int tag(std::size_t bucket, std::size_t root) { return static_cast<int>(bucket * 64 + root); }
+    void prepare_send(Bucket& bucket, Step& step, std::span<float> values, int peer) {
+        void* data = values.data();
+        if (precision == Precision::bf16) {
+            BFloat16*& copy = copies[{&step, values.data(), values.size()}];
+            if (copy == nullptr) step.sent.push_back({values, copy = half_room(values.size())});
+            data = copy;
+        }
+        const int count = static_cast<int>(values.size()), number = tag(bucket.sent[peer]++);
+        MPI_Request* const request = step.sends.add();
+        check(MPI_Send_init(data, count, element_type(), peer, number, comm, request), "MPI_Send_init");
+        bytes_sent += values.size() * bytes_of(precision);
+        ++messages_sent;
+    }
 
-    void message(Requests& requests, float* data, std::size_t count, int rank, int tag, bool receive) {
+    void prepare_receive(Bucket& bucket, Requests& requests, Step& step, std::span<float> values, int peer) {
+        void* data = values.data();
+        if (precision == Precision::bf16) {
+            step.received.push_back({values, half_room(values.size())});
+            data = step.received.back().copy;
+        }
+        const int count = static_cast<int>(values.size()), number = tag(bucket.received[peer]++);
         MPI_Request* const request = requests.add();
-        if (receive)
-            check(MPI_Recv_init(data, static_cast<int>(count), MPI_FLOAT, rank, tag, comm, request), "MPI_Recv_init");
-        else
-            check(MPI_Send_init(data, static_cast<int>(count), MPI_FLOAT, rank, tag, comm, request), "MPI_Send_init");
+        check(MPI_Recv_init(data, count, element_type(), peer, number, comm, request), "MPI_Recv_init");
+    }
+
+    MPI_Datatype element_type() const { return precision == Precision::bf16 ? MPI_UINT16_T : MPI_FLOAT; }
+
+    BFloat16* half_room(std::size_t count) { return reinterpret_cast<BFloat16*>(room((count + 1) / 2)); }
+
+    /// Of message number `index` between two ranks for the newest bucket: they come in the same order in both plans.
+    int tag(int index) const {
+        const std::size_t tag = (buckets.size() - 1) * most_messages + static_cast<std::size_t>(index);
+        int* most = nullptr;
+        int known = 0;
+        check(MPI_Comm_get_attr(comm, MPI_TAG_UB, static_cast<void*>(&most), &known), "MPI_Comm_get_attr");
+        if (static_cast<std::size_t>(index) >= most_messages || (known && tag > static_cast<std::size_t>(*most)))
+            fail("{} buckets of gradients are more than this MPI has tags for; a larger communication.bucket_bytes "
+                 "makes "
+                 "them fewer",
+                 buckets.size());
+        return static_cast<int>(tag);
+    }
+
+    void start(Step& step) {
+        {
+            const InPhase rounding(step.sent.empty() ? nullptr : clock, Phase::exchange);
+            for (const Rounded& rounded : step.sent) rounded.round();
+        }
+        step.sends.start();
+    }
+
+    void sum(const Step& step) {
+        const InPhase work(clock, Phase::exchange);
+        for (const Rounded& rounded : step.received) rounded.widen();
+        for (const Step::Sum& s : step.additions) add({s.a, s.count}, {s.b, s.count}, {s.into, s.count});
+        for (const Step::Whole& whole : step.wholes) total(whole.sources, whole.count, whole.into);
     }
 };
 
-Remote::Remote(const Nodes& nodes, std::size_t virtual_ranks, std::span<const Slice> buckets)
-    : state_(std::make_unique<State>(nodes, virtual_ranks)) {
-    state_->lay_out(nodes, buckets);
-    for (std::size_t i = 0; i < buckets.size(); ++i) state_->prepare(nodes, i, buckets[i]);
+Remote::Remote(const Nodes& nodes, std::size_t virtual_ranks, std::span<const Slice> buckets, Route route,
+               Precision precision, float* totals)
+    : state_(std::make_unique<State>(nodes, virtual_ranks, precision, totals)) {
+    for (const Slice slice : buckets) state_->add_bucket(slice, route);
 }
 
 Remote::~Remote() = default;
 
+void Remote::account_by(PhaseClock* clock) { state_->clock = clock; }
+
 void Remote::begin_step() {
-    for (State::Bucket& bucket : state_->buckets) bucket.receives.start();
+    for (State::Bucket& bucket : state_->buckets)
+        for (Step& step : bucket.steps) step.receives.start();
 }
 
-float* Remote::outgoing(std::size_t bucket, std::size_t root) { return state_->buckets[bucket].outgoing[root]; }
-
-void Remote::send(std::size_t bucket) { state_->buckets[bucket].sends.start(); }
-
-bool Remote::arrived(std::size_t bucket) {
-    // Both are tested every time: each test drives MPI's progress.
-    const bool received = state_->buckets[bucket].receives.done();
-    return state_->buckets[bucket].sends.done() && received;
-}
-
-void Remote::sum(std::size_t bucket, float* out) {
+float* Remote::outgoing(std::size_t bucket, std::size_t root) {
     const State::Bucket& own = state_->buckets[bucket];
-    state_->total(own.sources, own.mine.size(), out);
+    return own.partial + root * own.mine.size();
+}
+
+void Remote::send(std::size_t bucket) {
+    State::Bucket& own = state_->buckets[bucket];
+    own.step = 0;
+    for (Step& step : own.steps) step.totals.start();
+    if (!own.steps.empty()) state_->start(own.steps.front());
+}
+
+bool Remote::advance(std::size_t bucket) {
+    State::Bucket& own = state_->buckets[bucket];
+    while (own.step < own.steps.size()) {
+        Step& step = own.steps[own.step];
+        // Both are tested every time: each test drives MPI's progress.
+        const bool received = step.receives.done();
+        if (!step.totals.done() || !received) return false;
+        state_->sum(step);
+        if (++own.step < own.steps.size()) state_->start(own.steps[own.step]);
+    }
+    return std::ranges::all_of(own.steps, [](Step& step) { return step.sends.done(); });
 }
 
 std::size_t Remote::bytes_sent() const { return state_->bytes_sent; }
+std::size_t Remote::messages_sent() const { return state_->messages_sent; }
 
 void Remote::poke() {
     int flag = 0;

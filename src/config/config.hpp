@@ -83,7 +83,10 @@ struct Numerics {
 };
 
 struct Communication {
-    bool shared = true; ///< ranks of a host share values and gradients
+    bool shared = true;                      ///< ranks of a host share values and gradients
+    std::optional<std::size_t> bucket_bytes; ///< of gradients sent between nodes at once; unset: chosen by measuring
+    std::string route = "auto";
+    Precision precision = Precision::fp32; ///< of gradients that leave a node
     double stall_seconds = 60;
     std::optional<double> stall_abort = 600; ///< seconds; unset: never
 };

@@ -12,6 +12,7 @@ namespace {
 constexpr double no_bound = std::numeric_limits<double>::infinity();
 constexpr double most_epochs = 16'777'215; // 24 bits of the counter that addresses random numbers
 constexpr double most_steps = 1e12;
+constexpr double most_bucket = 1 << 30; // MPI counts in int
 constexpr double most_rows = 1e9;
 
 constexpr std::string_view placeholders =
@@ -212,6 +213,36 @@ const auto table = std::to_array<CoreKey>({
     {{"communication.shared", Type::flag, "true",
       "ranks of a host share one copy of the parameters and read each other's gradients in place", Effect::none},
      [](Config& c, const Checked& v) { c.communication.shared = v.flag(); }},
+    {{"communication.bucket_bytes", Type::integer, "~",
+      "of gradients that are sent between nodes at once, while the backward pass goes on; unset: chosen at the start "
+      "by "
+      "the network's latency and bandwidth",
+      Effect::none, 1 << 14, most_bucket},
+     [](Config& c, const Checked& v) { c.communication.bucket_bytes = v.optional_count(); }},
+    {{"communication.route",
+      Type::text,
+      "auto",
+      "how gradients are summed between nodes; direct: each sends all to all; scattered: each sums a share; halving: "
+      "recursive halving, messages growing as the logarithm of the nodes; auto: chosen by measuring; the same bits by "
+      "all",
+      Effect::none,
+      -no_bound,
+      no_bound,
+      {"auto", "direct", "scattered", "halving"}},
+     [](Config& c, const Checked& v) { c.communication.route = v.text(); }},
+    {{"communication.precision",
+      Type::text,
+      "fp32",
+      "what gradients are rounded to where they leave a node; bf16: half the bytes, and the last bits then depend on "
+      "the "
+      "number of nodes",
+      Effect::trajectory,
+      -no_bound,
+      no_bound,
+      {"fp32", "bf16"}},
+     [](Config& c, const Checked& v) {
+         c.communication.precision = v.text() == "bf16" ? Precision::bf16 : Precision::fp32;
+     }},
     {{"communication.stall_seconds",
       Type::number,
       "60",

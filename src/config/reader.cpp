@@ -161,16 +161,18 @@ void Reader::read_layers(const CoreKey& row, const Tree& tree) {
 }
 
 void Reader::check_together(const Tree& root) {
-    if (config_.training.patience && config_.data.validation.empty() && !was_misspelt("data.validation")) {
-        const auto given = given_.find("training.patience");
-        mistakes_.add(given == given_.end() ? root.place : given->second->place, "training.patience",
-                      "needs data.validation: it waits for a better validation ELBO");
-    }
-    if (config_.training.accumulate > 1 && config_.training.virtual_ranks) {
-        const auto given = given_.find("training.accumulate");
-        mistakes_.add(given == given_.end() ? root.place : given->second->place, "training.accumulate",
-                      "says what training.virtual_ranks says: ranks at the first start times rounds; give one of them");
-    }
+    const auto add = [&](const char* key, const char* message) {
+        const auto given = given_.find(key);
+        mistakes_.add(given == given_.end() ? root.place : given->second->place, key, message);
+    };
+    if (config_.training.patience && config_.data.validation.empty() && !was_misspelt("data.validation"))
+        add("training.patience", "needs data.validation: it waits for a better validation ELBO");
+    if (config_.training.accumulate > 1 && config_.training.virtual_ranks)
+        add("training.accumulate",
+            "says what training.virtual_ranks says: ranks at the first start times rounds; give one of them");
+    if (config_.training.exact && config_.communication.precision != Precision::fp32)
+        add("communication.precision",
+            "bf16 makes the last bits depend on the number of nodes, which training.exact forbids; give one of them");
 }
 
 void Reader::fill_output() {

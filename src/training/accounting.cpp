@@ -62,6 +62,8 @@ Account account_of(comm::Phase phase) {
         return Account::backward;
     case comm::Phase::update:
         return Account::update;
+    case comm::Phase::messages:
+        return Account::messages;
     case comm::Phase::exchange:
         return Account::exchange;
     case comm::Phase::validation:

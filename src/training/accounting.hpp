@@ -16,9 +16,23 @@
 namespace elbo::training {
 
 /// What time is booked on. Those from data to wait are the steps' own.
-enum class Account { start, data, forward, backward, exchange, update, wait, validation, picture, saving, other };
-inline constexpr std::array<std::string_view, 11> account_names = {
-    "start", "data", "forward", "backward", "exchange", "update", "wait", "validation", "picture", "saving", "other"};
+enum class Account {
+    start,
+    data,
+    forward,
+    backward,
+    exchange,
+    messages,
+    update,
+    wait,
+    validation,
+    picture,
+    saving,
+    other
+};
+inline constexpr std::array<std::string_view, 12> account_names = {"start",      "data",     "forward", "backward",
+                                                                   "exchange",   "messages", "update",  "wait",
+                                                                   "validation", "picture",  "saving",  "other"};
 
 Account account_of(comm::Phase phase);
 

@@ -206,6 +206,31 @@ void announce_precision(const config::Config& config, const Trainer& trainer, re
                   {{"asked", std::string(name_of(asked))}, {"used", std::string(name_of(used))}, {"reason", reason}});
 }
 
+/// How gradients travel where there are several nodes. Rank 0's.
+void announce_network(const Trainer& trainer, report::Terminal& terminal, Monitor& monitor) {
+    const std::optional<comm::Exchange::Between>& between = trainer.exchange().between();
+    if (!between) return;
+    report::Fields fields = {{"nodes", static_cast<std::int64_t>(trainer.nodes().count())},
+                             {"route", std::string(comm::name_of(between->route))},
+                             {"buckets", static_cast<std::int64_t>(between->buckets)},
+                             {"bucket_bytes", static_cast<std::int64_t>(between->bucket_bytes)},
+                             {"precision", std::string(name_of(between->precision))}};
+    std::string measured;
+    if (const auto& network = between->network) {
+        measured = fmt::format(", {:.3g} Gb/s, {:.3g} us", network->bandwidth * 8e-9, network->latency * 1e6);
+        fields.emplace_back("gigabits_per_second", network->bandwidth * 8e-9);
+        fields.emplace_back("latency_us", network->latency * 1e6);
+    }
+    terminal.line(fmt::format("network  {} nodes{}: {} bucket{} of {}, {}", trainer.nodes().count(), measured,
+                              between->buckets, between->buckets == 1 ? "" : "s",
+                              human_bytes(static_cast<double>(between->bucket_bytes)), comm::name_of(between->route)));
+    if (between->precision != Precision::fp32)
+        terminal.warning(fmt::format("communication.precision is {}: gradients are rounded where they leave a node, so "
+                                     "the last bits depend on the number of nodes",
+                                     name_of(between->precision)));
+    monitor.event("network", fields);
+}
+
 } // namespace
 
 void announce(const comm::Communicator& world, const config::Config& config, const Start& start, const Taken& taken,
@@ -228,6 +253,7 @@ void announce(const comm::Communicator& world, const config::Config& config, con
     world.on_first([&] {
         announce_start(config, start, trainer, terminal, monitor);
         announce_precision(config, trainer, terminal, monitor);
+        announce_network(trainer, terminal, monitor);
         announce_values(taken, terminal, monitor);
         monitor.status("running", std::nullopt, trainer);
     });

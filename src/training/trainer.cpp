@@ -44,6 +44,13 @@ bool prefetches(const comm::Communicator& node, const config::Config& config) {
     return config.data.prefetch == "always" || (config.data.prefetch == "auto" && free_cores);
 }
 
+comm::Messages messages_of(const config::Communication& settings) {
+    comm::Messages messages{settings.bucket_bytes, std::nullopt, settings.precision};
+    for (const comm::RouteKind& kind : comm::route_kinds())
+        if (kind.name == settings.route) messages.route = kind.route;
+    return messages;
+}
+
 } // namespace
 
 Trainer::Trainer(const comm::Communicator& world, const config::Config& config, std::uint64_t virtual_ranks,
@@ -69,7 +76,7 @@ Trainer::Trainer(const comm::Communicator& world, const config::Config& config, 
                           return std::make_unique<data::Prefetcher>(train_, binarize_of(config.data), config.seed,
                                                                     turns(), threaded);
                       })),
-      exchange_(nodes_, model_->parameters().size(), virtual_ranks, precision_),
+      exchange_(nodes_, model_->parameters().size(), virtual_ranks, precision_, messages_of(config.communication)),
       rate_(config.optimizer),
       pending_(virtual_ranks),
       step_bounds_(virtual_ranks) {

@@ -163,6 +163,10 @@ TEST(Mistakes, KeysThatDependOnEachOther) {
               std::string::npos);
     EXPECT_EQ(mistakes(valid, {"data.validation=", "training.patience=3"}),
               "command line: training.patience=3: needs data.validation: it waits for a better validation ELBO");
+    EXPECT_EQ(
+        mistakes(valid, {"communication.precision=bf16", "training.exact=true"}),
+        "command line: communication.precision=bf16: bf16 makes the last bits depend on the number of nodes, which "
+        "training.exact forbids; give one of them");
 }
 
 TEST(Mistakes, TextThatIsNotOneYamlDocument) {

@@ -45,7 +45,7 @@ model:
 optimizer: {kind: sgd, momentum: 0.9, nesterov: true, clip: 5, rate: {start: 0.5, warmup: 100, decay: step, every: 3}}
 objective: {beta: 4, warmup: 2.5}
 training: {epochs: 3, batch_per_rank: 64, patience: 2, threads: 4, time_limit: 3h50m, on_nan: skip, skip_limit: 4}
-communication: {shared: false, stall_seconds: 5, stall_abort: 0}
+communication: {shared: false, bucket_bytes: 65536, route: halving, precision: bf16, stall_seconds: 5, stall_abort: 0}
 checkpoint: {every: {epochs: 2, steps: 50, minutes: 0.5}, keep: 9, verify: true}
 report: {every: 0, pictures: 0}
 )");
@@ -88,6 +88,9 @@ report: {every: 0, pictures: 0}
     EXPECT_TRUE(config.training.skip_not_finite);
     EXPECT_EQ(config.training.skip_limit, 4u);
     EXPECT_FALSE(config.communication.shared);
+    EXPECT_EQ(config.communication.bucket_bytes, 65536u);
+    EXPECT_EQ(config.communication.route, "halving");
+    EXPECT_EQ(config.communication.precision, elbo::Precision::bf16);
     EXPECT_EQ(config.communication.stall_seconds, 5);
     EXPECT_EQ(config.communication.stall_abort, std::nullopt);
     EXPECT_EQ(config.checkpoint.epochs, 2u);
@@ -122,6 +125,9 @@ TEST(Parse, DefaultsOfWhatIsNotGiven) {
     EXPECT_EQ(config.training.time_limit, std::nullopt);
     EXPECT_FALSE(config.training.skip_not_finite);
     EXPECT_TRUE(config.communication.shared);
+    EXPECT_EQ(config.communication.bucket_bytes, std::nullopt);
+    EXPECT_EQ(config.communication.route, "auto");
+    EXPECT_EQ(config.communication.precision, elbo::Precision::fp32);
     EXPECT_EQ(config.communication.stall_abort, 600.0);
     EXPECT_EQ(config.checkpoint.epochs, 1u);
     EXPECT_EQ(config.checkpoint.steps, std::nullopt);

@@ -55,6 +55,9 @@ numerics:
   allow_reference: false
 communication:
   shared: true
+  bucket_bytes: ~
+  route: auto
+  precision: fp32
   stall_seconds: 60
   stall_abort: 600
 checkpoint:

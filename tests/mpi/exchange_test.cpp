@@ -61,9 +61,10 @@ Outcome expected(std::size_t parameters, std::size_t virtual_ranks) {
 }
 
 /// What the ranks compute together; pieces: how many parts a backward pass reports as final one after the other.
-Outcome computed(std::size_t parameters, std::size_t virtual_ranks, bool shared, bool norm, int pieces) {
+Outcome computed(std::size_t parameters, std::size_t virtual_ranks, bool shared, bool norm, int pieces,
+                 const comm::Messages& messages = {}) {
     const comm::Nodes nodes(world(), shared);
-    comm::Exchange exchange(nodes, parameters, virtual_ranks);
+    comm::Exchange exchange(nodes, parameters, virtual_ranks, Precision::fp32, messages);
     exchange.write_values([](std::span<float> values) { std::fill(values.begin(), values.end(), 1.0F); });
     Outcome outcome;
     for (int step = 0; step < steps; ++step) {
@@ -110,7 +111,60 @@ TEST(Exchange, EveryLayoutGivesTheCanonicalSum) {
                     << virtual_ranks << ' ' << parameters << ' ' << shared;
                 EXPECT_EQ(normed.norms, right.norms);
             }
+            for (const comm::RouteKind& kind : comm::route_kinds()) {
+                const Outcome apart = computed(parameters, virtual_ranks, false, false, 5, {1 << 17, kind.route});
+                EXPECT_TRUE(same_bits(apart.values, right.values))
+                    << virtual_ranks << ' ' << parameters << ' ' << kind.name;
+            }
         }
+}
+
+/// Gradients that are rounded where they leave a node: every node goes on with the same sums (computed() compares their
+/// hashes), which are off by a few roundings of 2^-9 of what is added, and on a single node by none.
+TEST(Exchange, GradientsMayTravelInBf16) {
+    const auto ranks = static_cast<std::size_t>(world().size());
+    constexpr std::size_t parameters = 100'003;
+    for (const std::size_t virtual_ranks : {ranks, std::size_t{13}}) {
+        const Outcome right = expected(parameters, virtual_ranks);
+        std::vector<float> magnitude(parameters), gradient(parameters);
+        for (int step = 0; step < steps; ++step)
+            for (std::size_t leaf = 0; leaf < virtual_ranks; ++leaf) {
+                fill_gradient(leaf, step, gradient);
+                for (std::size_t i = 0; i < parameters; ++i) magnitude[i] += std::abs(gradient[i]);
+            }
+        for (const comm::RouteKind& kind : comm::route_kinds()) {
+            const Outcome rounded =
+                computed(parameters, virtual_ranks, false, false, 3, {1 << 16, kind.route, Precision::bf16});
+            EXPECT_EQ(same_bits(rounded.values, right.values), ranks == 1) << kind.name;
+            const float roundings = 2 + 2 * std::log2(static_cast<float>(ranks)) + 2; // a stage, and of values in fp32
+            for (std::size_t i = 0; i < parameters; ++i)
+                ASSERT_NEAR(rounded.values[i], right.values[i], roundings / 512 * 0.125F * magnitude[i] + 1e-5F)
+                    << kind.name << ' ' << i;
+        }
+    }
+}
+
+/// Without its messages an exchange makes the same sums on each node alone.
+TEST(Exchange, LeavesItsMessagesOut) {
+    const comm::Nodes nodes(world(), false);
+    comm::Exchange exchange(nodes, 50'000, static_cast<std::size_t>(world().size()));
+    std::vector<float> seen;
+    const auto evaluate = [](std::size_t leaf, std::span<float> gradients, const comm::FinalFrom&) {
+        std::ranges::fill(gradients, static_cast<float>(leaf + 1));
+    };
+    const auto update = [&](comm::Slice slice, std::size_t) {
+        for (std::size_t i = slice.begin; i < slice.end; ++i) seen.push_back(exchange.gradients()[i]);
+        return true;
+    };
+    const auto ranks = static_cast<float>(world().size());
+    for (const bool out : {true, false, true}) {
+        exchange.leave_out_messages(out);
+        seen.clear();
+        exchange.step(evaluate, update);
+        const float sum = out ? static_cast<float>(world().rank() + 1) : ranks * (ranks + 1) / 2;
+        ASSERT_EQ(seen.size(), 50'000U);
+        EXPECT_TRUE(std::ranges::all_of(seen, [sum](float value) { return value == sum; })) << out;
+    }
 }
 
 /// The bf16 copy is that of the values for every rank: after they are written, and after each step.
@@ -306,9 +360,9 @@ TEST(Exchange, HasOneBarrierAStep) {
 
 TEST(Exchange, KnowsTheBytesThatItExchanges) {
     const std::size_t parameters = 300'001, ranks = static_cast<std::size_t>(world().size());
-    const auto sums = [&](bool shared) {
+    const auto sums = [&](bool shared, const comm::Messages& messages) {
         const comm::Nodes nodes(world(), shared);
-        const comm::Exchange exchange(nodes, parameters, ranks);
+        const comm::Exchange exchange(nodes, parameters, ranks, Precision::fp32, messages);
         std::int64_t read = 0, sent = 0;
         for (const std::int64_t bytes : world().gather(static_cast<std::int64_t>(exchange.bytes_read()))) read += bytes;
         for (const std::int64_t bytes : world().gather(static_cast<std::int64_t>(exchange.bytes_sent()))) sent += bytes;
@@ -316,15 +370,22 @@ TEST(Exchange, KnowsTheBytesThatItExchanges) {
     };
     // Every element of every other rank once; behind the parameters stand wishes, up to a cache line.
     const std::size_t least = (ranks - 1) * parameters * sizeof(float), most = least + (ranks - 1) * 128;
-    const auto [read, sent] = sums(true);
+    const auto [read, sent] = sums(true, {});
     EXPECT_GE(read, least);
     EXPECT_LE(read, most);
     EXPECT_EQ(sent, 0U);
-    const auto [read_apart, sent_apart] = sums(false);
+    // Each rank, being a node, sends its one gradient to each other; or all but its share of it, and then that.
+    const auto [read_apart, sent_all] = sums(false, {std::nullopt, comm::Route::direct});
     EXPECT_EQ(read_apart, 0U);
-    // Each rank, being a node, sends the roots of its subtrees, here its one gradient, to each other.
-    EXPECT_GE(sent_apart, ranks * least);
-    EXPECT_LE(sent_apart, ranks * most);
+    EXPECT_GE(sent_all, ranks * least);
+    EXPECT_LE(sent_all, ranks * most);
+    const auto [read_shares, sent_shares] = sums(false, {std::nullopt, comm::Route::scattered});
+    EXPECT_EQ(read_shares, 0U);
+    EXPECT_GE(sent_shares, 2 * least);
+    EXPECT_LE(sent_shares, 2 * most);
+    const auto [read_halves, sent_rounded] = sums(false, {std::nullopt, comm::Route::scattered, Precision::bf16});
+    EXPECT_EQ(read_halves, 0U);
+    EXPECT_EQ(2 * sent_rounded, sent_shares);
 }
 
 } // namespace

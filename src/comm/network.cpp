@@ -1,0 +1,123 @@
+#include "comm/network.hpp"
+
+#include "comm/mpi_call.hpp"
+#include "numerics/sums.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <vector>
+
+namespace elbo::comm {
+namespace {
+
+constexpr int short_messages = 11, burst = 16;
+constexpr std::size_t first_bytes = 1 << 16, most_bytes = 1 << 22;
+constexpr double long_enough = 0.01; ///< seconds for bytes a message
+
+/// A rank and its counterparts on the next node and the one before; ranks that not every node has take no part.
+class Ring {
+public:
+    explicit Ring(const Nodes& nodes) : world_(nodes.world()) {
+        std::size_t least = std::numeric_limits<std::size_t>::max();
+        for (std::size_t node = 0; node < nodes.count(); ++node) least = std::min(least, nodes.ranks(node).size());
+        const auto local = static_cast<std::size_t>(nodes.node().rank());
+        ranks_ = least;
+        takes_part_ = local < least;
+        if (!takes_part_) return;
+        next_ = nodes.ranks((nodes.mine() + 1) % nodes.count())[local];
+        before_ = nodes.ranks((nodes.mine() + nodes.count() - 1) % nodes.count())[local];
+    }
+
+    std::size_t ranks_of_a_node() const { return ranks_; }
+
+    /// Seconds of `count` messages of so many bytes each way, under way together; the slowest rank's. Collective.
+    double seconds(std::size_t bytes, int count) {
+        world_.barrier();
+        std::int64_t taken = 0;
+        if (takes_part_) {
+            out_.resize(bytes);
+            in_.resize(bytes * static_cast<std::size_t>(count));
+            const auto start = std::chrono::steady_clock::now();
+            swap(bytes, count);
+            taken = std::chrono::nanoseconds(std::chrono::steady_clock::now() - start).count();
+        }
+        return 1e-9 * static_cast<double>(world_.most(taken));
+    }
+
+private:
+    void swap(std::size_t bytes, int count) {
+        std::vector<MPI_Request> requests(2 * static_cast<std::size_t>(count));
+        const int length = static_cast<int>(bytes);
+        for (int i = 0; i < count; ++i) {
+            std::byte* const in = in_.data() + static_cast<std::size_t>(i) * bytes;
+            MPI_Request* const pair = &requests[2 * static_cast<std::size_t>(i)];
+            check(MPI_Irecv(in, length, MPI_BYTE, before_, i, handle_of(world_), pair), "MPI_Irecv");
+            check(MPI_Isend(out_.data(), length, MPI_BYTE, next_, i, handle_of(world_), pair + 1), "MPI_Isend");
+        }
+        check(MPI_Waitall(static_cast<int>(requests.size()), requests.data(), MPI_STATUSES_IGNORE), "MPI_Waitall");
+    }
+
+    const Communicator& world_;
+    std::size_t ranks_ = 0;
+    bool takes_part_ = false;
+    int next_ = 0, before_ = 0;
+    std::vector<std::byte> out_, in_;
+};
+
+double median_of(Ring& ring, std::size_t bytes, int count, int repeats) {
+    std::vector<double> seconds;
+    for (int i = 0; i < repeats; ++i) seconds.push_back(ring.seconds(bytes, count));
+    std::ranges::nth_element(seconds, seconds.begin() + repeats / 2);
+    return seconds[static_cast<std::size_t>(repeats / 2)];
+}
+
+} // namespace
+
+Network measure_network(const Nodes& nodes) {
+    Ring ring(nodes);
+    ring.seconds(8, 1); // makes the connections
+    Network network;
+    network.latency = median_of(ring, 8, 1, short_messages);
+    const double several = median_of(ring, 8, burst, short_messages);
+    network.gap = std::max(0.0, several - network.latency) / (burst - 1);
+    // Long enough that what a network lets pass at once does not count.
+    std::size_t bytes = first_bytes;
+    double seconds = ring.seconds(bytes, 1);
+    while (seconds < long_enough && bytes < most_bytes) seconds = ring.seconds(bytes *= 2, 1);
+    seconds = std::max(1e-9, std::min(seconds, ring.seconds(bytes, 1)) - network.latency);
+    network.bandwidth = static_cast<double>(bytes * ring.ranks_of_a_node()) / seconds;
+    return network;
+}
+
+double exchange_seconds(const Network& network, const Load& bucket, std::size_t buckets, Precision precision) {
+    const double bytes = static_cast<double>(bucket.elements * bytes_of(precision));
+    const double one = bytes / network.bandwidth + static_cast<double>(bucket.messages) * network.gap;
+    return static_cast<double>(bucket.stages) * network.latency + static_cast<double>(buckets + 1) * one;
+}
+
+Chosen choose(const Network& network, const Messages& asked, const Shares& shares, std::size_t elements,
+              std::size_t locals) {
+    const std::size_t blocks = (elements + sum_block - 1) / sum_block;
+    std::vector<std::size_t> lengths;
+    if (asked.bucket_bytes)
+        lengths.push_back(std::max<std::size_t>(1, *asked.bucket_bytes / (sum_block * sizeof(float))));
+    else
+        for (std::size_t length = locals; length < 2 * std::max(locals, blocks); length *= 2)
+            lengths.push_back(std::min(length, std::max(locals, blocks)));
+    Chosen best{};
+    double least = std::numeric_limits<double>::infinity();
+    for (const RouteKind& kind : route_kinds()) {
+        if (asked.route && *asked.route != kind.route) continue;
+        for (const std::size_t length : lengths) {
+            const Load load = load_of(kind.route, shares, std::min(elements, length * sum_block));
+            const double seconds = exchange_seconds(network, load, (blocks + length - 1) / length, asked.precision);
+            if (best.bucket_blocks > 0 && seconds >= least) continue;
+            least = seconds;
+            best = {length, kind.route};
+        }
+    }
+    return best;
+}
+
+} // namespace elbo::comm
