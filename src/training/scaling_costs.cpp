@@ -1,13 +1,13 @@
 #include "training/scaling_costs.hpp"
 
 #include "comm/cores.hpp"
-#include "comm/driving.hpp"
 #include "numerics/memory.hpp"
 #include "numerics/sums.hpp"
 #include "training/measure.hpp"
 #include "training/start.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <memory>
 #include <numeric>
@@ -24,7 +24,26 @@ double median_of(std::vector<double> values) {
     return values.size() % 2 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
-/// Steps on so many rows a virtual rank, and what each round of them took a step, mean over ranks.
+double mean_over(const comm::Communicator& world, double mine) {
+    world.sum(std::span(&mine, 1));
+    return mine / world.size();
+}
+
+/// What each round of steps took a step, mean over ranks.
+struct Rounds {
+    std::vector<double> seconds;
+    std::array<std::vector<double>, account_names.size()> accounts;
+
+    double median(Account account) const { return median_of(accounts[static_cast<std::size_t>(account)]); }
+    double median_work() const {
+        double sum = 0;
+        for (int i = static_cast<int>(Account::data); i < static_cast<int>(Account::wait); ++i)
+            sum += median(Account{i});
+        return sum;
+    }
+};
+
+/// Steps on so many rows a virtual rank, without messages between nodes and with them.
 class Way {
 public:
     Way(const comm::Communicator& world, const config::Config& config, std::uint64_t virtual_ranks, std::uint64_t rows)
@@ -36,13 +55,31 @@ public:
                                                  return synthetic_inputs(nodes, settings, *config_.training.batch);
                                              });
         trainer_->initialise();
-        trainer_->exchange().leave_out_messages(true);
         make_steps(*trainer_, first_steps);
     }
 
     Trainer& trainer() { return *trainer_; }
+    const Rounds& alone() const { return alone_; }
+    const Rounds& together() const { return together_; }
 
-    /// Collective.
+    /// Rounds take about so long. Collective.
+    void measure_round(double seconds, bool messages) {
+        trainer_->exchange().leave_out_messages(!messages);
+        Rounds& rounds_so_far = messages ? together_ : alone_;
+        std::uint64_t& steps = messages ? together_steps_ : alone_steps_;
+        if (steps == 0) {
+            constexpr std::uint64_t tried = 3;
+            steps = static_cast<std::uint64_t>(std::max(1.0, std::round(seconds * tried / seconds_of(tried))));
+        }
+        const Accounts before(trainer_->clock().times());
+        const double taken = seconds_of(steps);
+        const Accounts mean = mean_of(gather_accounts(world_, Accounts(trainer_->clock().times()) - before));
+        rounds_so_far.seconds.push_back(taken / static_cast<double>(steps));
+        for (std::size_t i = 0; i < account_names.size(); ++i)
+            rounds_so_far.accounts[i].push_back(mean[Account{static_cast<int>(i)}] / static_cast<double>(steps));
+    }
+
+private:
     double seconds_of(std::uint64_t steps) {
         world_.barrier();
         const std::int64_t start = comm::PhaseClock::nanoseconds();
@@ -50,25 +87,11 @@ public:
         return 1e-9 * static_cast<double>(world_.most(comm::PhaseClock::nanoseconds() - start));
     }
 
-    void measure_round(std::uint64_t steps) {
-        const Accounts before(trainer_->clock().times());
-        const double taken = seconds_of(steps);
-        const Accounts mean = mean_of(gather_accounts(world_, Accounts(trainer_->clock().times()) - before));
-        const auto number = static_cast<double>(steps);
-        seconds_.push_back(taken / number);
-        for (std::size_t i = 0; i < account_names.size(); ++i)
-            accounts_[i].push_back(mean[Account{static_cast<int>(i)}] / number);
-    }
-
-    double median(Account account) const { return median_of(accounts_[static_cast<std::size_t>(account)]); }
-    double median() const { return median_of(seconds_); }
-
-private:
     const comm::Communicator& world_;
     config::Config config_;
     std::unique_ptr<Trainer> trainer_;
-    std::vector<double> seconds_;
-    std::array<std::vector<double>, account_names.size()> accounts_;
+    Rounds alone_, together_;
+    std::uint64_t alone_steps_ = 0, together_steps_ = 0;
 };
 
 /// Where a backward pass tells what is final, medians of its share of the pass.
@@ -121,9 +144,7 @@ double measure_sum(const comm::Communicator& world, std::size_t elements) {
         add(a.span(), b.span(), a.span());
         seconds.push_back(1e-9 * static_cast<double>(comm::PhaseClock::nanoseconds() - start));
     }
-    double sum = median_of(seconds) / (2.0 * static_cast<double>(elements * sizeof(float)));
-    world.sum(std::span(&sum, 1));
-    return sum / world.size();
+    return mean_over(world, median_of(seconds) / (2.0 * static_cast<double>(elements * sizeof(float))));
 }
 
 Line line_through(double rows, double seconds, double fewer_rows, double fewer_seconds) {
@@ -138,22 +159,21 @@ void set_costs(const comm::Communicator& world, Way& all, Way& few, StepCosts& c
     const auto ranks = static_cast<double>(world.size());
     const double passes_a_step = static_cast<double>(trainer.virtual_ranks()) / ranks;
     const auto line = [&](Account account) {
-        return line_through(static_cast<double>(trainer.rows()), all.median(account) / passes_a_step,
-                            static_cast<double>(few.trainer().rows()), few.median(account) / passes_a_step);
+        return line_through(static_cast<double>(trainer.rows()), all.alone().median(account) / passes_a_step,
+                            static_cast<double>(few.trainer().rows()), few.alone().median(account) / passes_a_step);
     };
     costs.data = line(Account::data);
     costs.forward = line(Account::forward);
     costs.backward = line(Account::backward);
-    costs.fixed = all.median(Account::other);
-    costs.wait = all.median(Account::wait);
+    costs.fixed = all.alone().median(Account::other);
+    costs.wait = all.alone().median(Account::wait);
     costs.elements = trainer.model().parameters().size();
     costs.states = trainer.optimizer_states();
-    auto owned = static_cast<double>(trainer.exchange().owned_elements());
-    world.sum(std::span(&owned, 1));
-    costs.update = all.median(Account::update) / (owned / ranks);
+    costs.update = all.alone().median(Account::update) /
+                   mean_over(world, static_cast<double>(trainer.exchange().owned_elements()));
     // Sums of the node's ranks as they are; where there are none, or others with them, sums by themselves.
     const bool adds = trainer.nodes().node().size() > 1 && passes_a_step == 1;
-    const double exchange = all.median(Account::exchange);
+    const double exchange = all.alone().median(Account::exchange);
     if (world.least(adds ? 1 : 0) == 1) {
         costs.sum = exchange / static_cast<double>(costs.elements * sizeof(float));
         return;
@@ -162,10 +182,23 @@ void set_costs(const comm::Communicator& world, Way& all, Way& few, StepCosts& c
     if (passes_a_step == 1) costs.fixed += exchange;
 }
 
-/// Steps that take about so long.
-std::uint64_t steps_of(Way& way, double seconds) {
-    constexpr std::uint64_t tried = 3;
-    return static_cast<std::uint64_t>(std::max(1.0, std::round(seconds * tried / way.seconds_of(tried))));
+/// What driving MPI takes of a core: by how much steps' work is longer with messages, but for sums.
+void set_driving(const comm::Communicator& world, const config::Config& config, Way& way, MeasuredCosts& found) {
+    const Trainer& trainer = way.trainer();
+    StepCosts& costs = found.costs;
+    Cluster cluster;
+    cluster.nodes = found.nodes;
+    cluster.ranks = found.node_ranks;
+    cluster.network = *found.network;
+    cluster.messages = messages_of(config.communication);
+    Cluster node = cluster;
+    node.nodes = 1;
+    const double sums = predict(costs, cluster, found.rows).sums - predict(costs, node, found.rows).sums;
+    const double bytes = mean_over(world, static_cast<double>(trainer.exchange().bytes_sent()));
+    const double messages = mean_over(world, static_cast<double>(trainer.exchange().messages_sent()));
+    const double work = way.together().median_work() - way.alone().median_work();
+    costs.message = found.network->gap;
+    costs.byte = std::max(0.0, work - sums - costs.message * messages) / bytes;
 }
 
 /// Who measured it, and where.
@@ -181,7 +214,7 @@ void describe(const comm::Communicator& world, const config::Config& config, Way
     found.crowded = world.most(cores.must_share() ? 1 : 0) == 1;
     found.rows = static_cast<double>(trainer.batch()) / ranks;
     found.fewer_rows = static_cast<double>(few.trainer().batch()) / ranks;
-    found.seconds = all.median();
+    found.seconds = median_of(all.alone().seconds);
     found.precision = trainer.precision();
 }
 
@@ -195,11 +228,12 @@ MeasuredCosts measure_costs(const comm::Communicator& world, const config::Confi
     const std::uint64_t rows = data::largest_shard(asked_batch(config.training, virtual_ranks), virtual_ranks);
     Way all(world, config, virtual_ranks, rows),
         few(world, config, virtual_ranks, std::max<std::uint64_t>(1, rows / fewer));
-    const double each = seconds / (2 * rounds);
-    const std::uint64_t steps = steps_of(all, each), few_steps = steps_of(few, each);
+    const bool between = all.trainer().nodes().count() > 1;
+    const double each = seconds / ((between ? 3 : 2) * rounds);
     for (int round = 0; round < rounds; ++round) {
-        all.measure_round(steps);
-        few.measure_round(few_steps);
+        all.measure_round(each, false);
+        few.measure_round(each, false);
+        if (between) all.measure_round(each, true);
     }
 
     MeasuredCosts found;
@@ -207,11 +241,11 @@ MeasuredCosts measure_costs(const comm::Communicator& world, const config::Confi
     set_costs(world, all, few, found.costs);
     found.costs.update_waits = config.optimizer.clip || config.training.skip_not_finite;
     found.costs.final_from = measure_final_from(all.trainer(), config);
-    if (const auto& between = all.trainer().exchange().between()) {
-        found.network = between->network ? *between->network : comm::measure_network(all.trainer().nodes());
-        const comm::Driving driving = comm::measure_driving(all.trainer().nodes());
-        found.costs.message = driving.message;
-        found.costs.byte = driving.byte;
+    if (between) {
+        const comm::Exchange& exchange = all.trainer().exchange();
+        found.network = exchange.between()->network;
+        if (!found.network) found.network = comm::measure_network(all.trainer().nodes());
+        set_driving(world, config, all, found);
     }
     return found;
 }
