@@ -140,7 +140,7 @@ void print_costs(const training::MeasuredCosts& measured, const config::Config& 
 
 void print_link(const Link& link) {
     const auto source = [](bool measured, bool asked) { return measured ? "measured" : asked ? "given" : "assumed"; };
-    fmt::print("\n{:.4g} Gb/s out of a node ({}), latency {:.3g} us ({}), {:.2g} us a message ({})\n",
+    fmt::print("\n{:.4g} Gb/s a node ({}), latency {:.3g} us ({}), {:.2g} us a message ({})\n",
                link.network.bandwidth / gigabit, link.measured_bandwidth ? "measured" : "given",
                1e6 * link.network.latency, source(link.measured_latency, link.asked_latency), 1e6 * link.network.gap,
                source(link.measured_latency || (link.asked_latency && link.measured_bandwidth), false));
