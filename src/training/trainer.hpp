@@ -100,6 +100,7 @@ public:
     std::uint64_t virtual_ranks() const { return virtual_ranks_; }
     const comm::Nodes& nodes() const { return nodes_; }
     const comm::Exchange& exchange() const { return exchange_; }
+    comm::Exchange& exchange() { return exchange_; }
     std::uint64_t rows() const { return rows_; } ///< of a virtual rank, at most
     std::size_t optimizer_states() const { return optimizer_->state_names().size(); }
     std::uint64_t steps_an_epoch() const { return data::batches_from(0, train_.size(), batch_); }
