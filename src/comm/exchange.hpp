@@ -24,6 +24,7 @@
 namespace elbo::comm {
 
 /// Called in a backward pass: from this offset of the flat arrays on, gradients are final and values no longer needed.
+/// With an offset that was passed already, or one behind the arrays, messages under way are looked after.
 using FinalFrom = std::function<void(std::size_t offset)>;
 /// Computes a virtual rank's gradient, overwriting `gradients`; may tell what is final before it returns.
 using Evaluate = std::function<void(std::size_t virtual_rank, std::span<float> gradients, const FinalFrom& final_from)>;

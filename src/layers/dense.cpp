@@ -16,7 +16,7 @@ constexpr std::size_t few_panels = 4, most_paneled_bytes = std::size_t{4} << 20;
 std::size_t rows_of_panels(std::size_t units, std::size_t inputs, std::size_t rows) {
     if (rows * inputs * sizeof(float) < most_cached_bytes) return std::min(units, rows_of_a_panel);
     if (units * inputs * sizeof(float) > most_paneled_bytes) return units;
-    return std::min(units, std::max(rows_of_a_panel, (units / few_panels + 31) / 32 * 32));
+    return std::min(units, std::max(rows_of_a_panel, units / few_panels / 16 * 16));
 }
 
 } // namespace
@@ -78,7 +78,10 @@ void Dense::backward(const Pass& pass, ConstAnyMatrix in, ConstAnyMatrix out, An
                      std::span<float> gradients, const FinalFrom& final_from) {
     const ConstAnyMatrix kept = keeps_slope_ ? ConstAnyMatrix(slope(out.rows())) : out;
     backpropagate_activation(activation_, kept, diff_out, gradients.subspan(bias_, units()));
-    if (diff_in.columns() != 0) diff_in_(diff_out, weight(pass.values), diff_in);
+    if (diff_in.columns() != 0) {
+        diff_in_(diff_out, weight(pass.values), diff_in);
+        final_from(nothing_more);
+    }
     const std::size_t panels = std::max<std::size_t>(1, units() / panel_rows_);
     for (std::size_t panel = panels; panel-- > 0;) {
         const std::size_t first = panel * panel_rows_, end = panel + 1 == panels ? units() : first + panel_rows_;
