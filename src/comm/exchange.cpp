@@ -157,11 +157,19 @@ void Exchange::drive_messages() {
     // under way are worth one.
     int looks = 0;
     for (std::size_t bucket = completed_; bucket < begun_ && looks < looks_at_once; ++bucket) {
-        if (!remote_->advance(bucket))
+        if (!remote_->advance(bucket)) {
             ++looks;
-        else if (bucket == completed_)
+        } else if (bucket == completed_) {
+            if (clock_ && clock_->recording()) record_flight(bucket);
             complete(bucket);
+        }
     }
+}
+
+void Exchange::record_flight(std::size_t bucket) {
+    std::int64_t begin = begun_at_[bucket];
+    if (!flights_.empty()) begin = std::max(begin, flights_.back().end);
+    flights_.push_back({begin, PhaseClock::nanoseconds(), clock_->step(), Phase::messages});
 }
 
 void Exchange::sum_on_node(std::size_t bucket, std::size_t root, float* out) {

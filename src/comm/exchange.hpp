@@ -92,6 +92,9 @@ public:
     /// Nanoseconds of the clock at which each bucket of the last step could begin: every rank of the node had passed
     /// it.
     std::span<const std::int64_t> begun() const { return begun_at_; }
+    /// When buckets were under way between nodes, in steps that the clock records: each from where it began, or the one
+    /// before it was done, until it was done.
+    const std::vector<PhaseClock::Stay>& flights() const { return flights_; }
 
     /// The slices whose update is this rank's, one a bucket (it may be empty).
     std::span<const Slice> owned() const { return updated_; }
@@ -154,6 +157,7 @@ private:
     bool remote() const { return remote_ && !silent_; }
     void progress();
     void drive_messages();
+    void record_flight(std::size_t bucket);
     void sum_on_node(std::size_t bucket, std::size_t root, float* out);
     void complete(std::size_t bucket);
     void node_barrier();
@@ -188,9 +192,10 @@ private:
     std::size_t final_from_ = 0;            ///< of this step
     std::size_t begun_ = 0, completed_ = 0; ///< buckets of this step
     std::vector<std::int64_t> begun_at_;    ///< of each bucket
-    const UpdateSlice* update_ = nullptr;   ///< to be called as soon as a bucket is complete
-    Wishes wishes_;                         ///< this rank's, of the step to come
-    Wishes verdict_;                        ///< of what this rank owns of the step
+    std::vector<PhaseClock::Stay> flights_;
+    const UpdateSlice* update_ = nullptr; ///< to be called as soon as a bucket is complete
+    Wishes wishes_;                       ///< this rank's, of the step to come
+    Wishes verdict_;                      ///< of what this rank owns of the step
 };
 
 } // namespace elbo::comm
