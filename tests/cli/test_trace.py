@@ -113,8 +113,8 @@ class Trace(elbo_cli.Case):
             flights = [e for e in events if e["ph"] == "X" and (e["pid"], e["tid"]) == row]
             self.assertGreater(len(flights), 0)
             self.assertEqual({(e["name"], e["args"]["step"]) for e in flights}, {("messages", 3)})
-            names = {e["name"] for e in self.trace("--trace-steps", "3", ranks=3)}
-            self.assertNotIn("network of rank 0", names)
+        names = {e["args"]["name"] for e in self.trace("--trace-steps", "3", ranks=3) if e["name"] == "thread_name"}
+        self.assertNotIn("network of rank 0", names)
 
     def test_validation_pictures_and_checkpoints_show(self):
         # The first epoch ends with step 20.
