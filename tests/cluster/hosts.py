@@ -1,4 +1,4 @@
-"""Several hosts on one machine: network namespaces on bridges, each with its own hostname, that mpirun starts daemons on.
+"""Several hosts on one machine: network namespaces on bridges, with hostnames of their own, that mpirun reaches.
 
 They exist as long as the `with` block, and go whatever ends it, with all that runs on them. Needs root. Traffic stays
 between the namespaces, at a rate that can be limited.
@@ -68,7 +68,7 @@ def bits(rate):
 
 
 class Hosts(elbo_cli.Resources):
-    """`count` hosts; address(i) is the i-th one's. Each has interfaces eth0, eth1 ..., each of them on a network of its own.
+    """`count` hosts; address(i) is the i-th one's. Each has interfaces eth0, eth1 ..., which are networks of their own.
 
     rate: what an interface sends at most, as tc says it ("1gbit"); None: as much as the machine can.
     """
@@ -107,6 +107,8 @@ class Hosts(elbo_cli.Resources):
 
     def namespace(self, name):
         ip("netns", "add", name)
+        # Not what this machine prefers: BBR, for one, paces packets itself and keeps below a slow network's rate.
+        ip("netns", "exec", name, "sh", "-c", "echo reno >/proc/sys/net/ipv4/tcp_congestion_control")
         ip("-n", name, "link", "set", "lo", "up")
 
     def connect(self, host, interface):
@@ -123,17 +125,17 @@ class Hosts(elbo_cli.Resources):
     def limit(self, rate):
         """What each interface sends at most from now on; None: as much as the machine can.
 
-        The bucket holds one of TCP's largest packets, and what flows in while the kernel's timer is late; a queue of a
-        tenth of a second drops next to nothing.
+        The bucket holds one of TCP's largest packets, and what flows in while the kernel's timer is late; the queue
+        takes what connections have under way, so that nothing is dropped.
         """
         qdisc = ["pfifo_fast"]
         if rate:
             burst = 72 * 1024 + bits(rate) / 8 * TIMER
-            qdisc = ["tbf", "rate", rate, "burst", f"{burst:.0f}b", "latency", "100ms"]
+            qdisc = ["tbf", "rate", rate, "burst", f"{burst:.0f}b", "limit", f"{4e6 + 0.1 * bits(rate) / 8:.0f}b"]
         for host in range(self.count):
             for interface in range(self.interfaces):
-                subprocess.run(["tc", "-n", self.name(host), "qdisc", "replace", "dev", f"eth{interface}", "root", *qdisc],
-                               check=True)
+                device = ["dev", f"eth{interface}", "root"]
+                subprocess.run(["tc", "-n", self.name(host), "qdisc", "replace", *device, *qdisc], check=True)
         self.rate = rate
 
     def sent(self, host, interface=0):
@@ -144,7 +146,8 @@ class Hosts(elbo_cli.Resources):
     def inside(self, host, command):
         """The command, to be run on a host."""
         name = self.name(host)
-        return ["ip", "netns", "exec", name, "unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', name, *command]
+        named = ["unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', name]
+        return ["ip", "netns", "exec", name, *named, *command]
 
     def command(self, arguments, ranks=None, options=("--map-by", "slot")):
         """elbo on so many ranks of each host, started from the first. Without ranks the options say where it runs."""
