@@ -12,12 +12,19 @@ import tempfile
 
 import elbo_cli
 
+# FOLDER NAME COMMAND...: on the host of that name, which is so called there and knows the others by theirs.
+ENTER = """#!/bin/sh
+folder=$1 name=$2
+shift 2
+exec ip netns exec "$name" unshare --uts sh -c \
+    'mount --bind "$0/hosts" /etc/hosts && hostname "$1" && shift && exec "$@"' "$folder" "$name" "$@"
+"""
+
+# What mpirun calls in place of ssh: NAME COMMAND..., or ADDRESS COMMAND...
 AGENT = """#!/bin/sh
-# What mpirun calls in place of ssh: HOST COMMAND...
-host=$1
+name=$(awk -v host="$1" '$1 == host || $2 == host {{print $2}}' "{folder}/hosts")
 shift
-name=$(cat "{folder}/$host")
-exec ip netns exec "$name" unshare --uts sh -c 'hostname "$0" && exec sh -c "$1"' "$name" "$*"
+exec "{folder}/enter" "{folder}" "$name" sh -c "$*"
 """
 
 
@@ -99,11 +106,16 @@ class Hosts(elbo_cli.Resources):
             self.namespace(name)
             for interface in range(self.interfaces):
                 self.connect(host, interface)
-            (self.folder / self.address(host)).write_text(name, encoding="utf-8")
-        self.agent = self.folder / "agent"
-        self.agent.write_text(AGENT.format(folder=self.folder), encoding="utf-8")
-        self.agent.chmod(0o755)
+        names = [f"{self.address(host)} {self.name(host)}\n" for host in range(self.count)]
+        (self.folder / "hosts").write_text("127.0.0.1 localhost\n" + "".join(names), encoding="utf-8")
+        self.enter, self.agent = self.script("enter", ENTER), self.script("agent", AGENT.format(folder=self.folder))
         self.limit(self.rate)
+
+    def script(self, name, text):
+        path = self.folder / name
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o755)
+        return path
 
     def namespace(self, name):
         ip("netns", "add", name)
@@ -145,12 +157,10 @@ class Hosts(elbo_cli.Resources):
 
     def inside(self, host, command):
         """The command, to be run on a host."""
-        name = self.name(host)
-        named = ["unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', name]
-        return ["ip", "netns", "exec", name, *named, *command]
+        return [str(word) for word in [self.enter, self.folder, self.name(host), *command]]
 
-    def command(self, arguments, ranks=None, options=("--map-by", "slot")):
-        """elbo on so many ranks of each host, started from the first. Without ranks the options say where it runs."""
+    def launch(self, command, ranks=None, options=("--map-by", "slot")):
+        """The command on so many ranks of each host, started from the first. Without ranks the options say where."""
         if ranks:
             where = ",".join(f"{self.address(host)}:{count}" for host, count in enumerate(ranks))
             options = ["--host", where, "-n", sum(ranks), *options]
@@ -160,7 +170,11 @@ class Hosts(elbo_cli.Resources):
                     "--mca", "oob_tcp_if_include", "eth0",
                     # The hosts share this machine's cores, which mpirun does not know.
                     "--mca", "mpi_yield_when_idle", "1", *options]
-        return self.inside(0, [str(word) for word in [*launcher, *elbo_cli.command_line(arguments)]])
+        return self.inside(0, [*launcher, *command])
+
+    def command(self, arguments, ranks=None, **how):
+        """elbo by launch()."""
+        return self.launch(elbo_cli.command_line(arguments), ranks, **how)
 
     def run(self, arguments, ranks, cwd, expect=0, timeout=300, **how):
         command = self.command(arguments, ranks, **how)

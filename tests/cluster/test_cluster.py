@@ -90,7 +90,7 @@ class Cluster(elbo_cli.Case):
     def test_a_hostfile_of_unlike_hosts(self):
         self.elbo(*SMALL)
         with hosts.Hosts(2) as cluster:
-            lines = [f"{cluster.address(host)} slots={slots}\n" for host, slots in enumerate((2, 1))]
+            lines = [f"{cluster.name(host)} slots={slots}\n" for host, slots in enumerate((2, 1))]
             (self.folder / "hosts").write_text("".join(lines), encoding="utf-8")
             cluster.run([*SMALL, "output=runs/hosts"], None, self.folder,
                         options=["--hostfile", "hosts"])
