@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
-"""Training steps on two virtual hosts, a rank and a core each, joined by a network of a chosen rate: elbo; its model with
-replicated parameters and MPI_Allreduce after the backward pass; PyTorch's DistributedDataParallel; JAX. In turn, in one
-run; a Markdown table of medians, with the part of the exchange that computation hides.
+"""Training steps on two virtual hosts, a rank and a core each, joined by a network of a chosen rate: elbo; its model
+with replicated parameters and MPI_Allreduce after the backward pass; PyTorch's DistributedDataParallel; JAX. In turn,
+in one run; a Markdown table of medians, with the part of the exchange that computation hides.
 
   bench/cluster.py [--model mlp|iwae|wide] [--batch N] [--rate auto|none|1gbit] [--rounds N] [--seconds S]
                    [--way NAME ...] [key=value ...]
 
---batch: samples a rank (1024). --rate: what a host sends at most; auto: so much that what elbo sends takes as long as its
-backward pass; none: what the machine can. --seconds: of one measurement, about (3). key=value: for elbo, for example
-communication.route=direct. Needs root and two cores, and Open MPI.
+--batch: samples a rank (1024). --rate: what a host sends at most; auto: so much that what elbo sends takes as long as
+its backward pass; none: what the machine can. --seconds: of one measurement, about (3). key=value: for elbo, for
+example communication.route=direct. Needs root and two cores, and Open MPI.
 ELBO: the program (build/elbo); bench_scaling is looked for beside it. PEERS: a Python environment with torch, jax and
 optax (build/peers, which bench/peers.sh makes).
 
-Hidden: (off + alone - together) / min(alone, backward), from seconds a step without exchange, of the exchange alone, of a
-step as it is, and of its backward pass, by each program's own measurement.
+Hidden: (off + alone - together) / min(alone, backward), from seconds a step without exchange, of the exchange alone, of
+a step as it is, and of its backward pass, by each program's own measurement.
 """
 import argparse
 import json
@@ -100,10 +100,9 @@ class Comparison:
     def peer(self, program, *options):
         """The slower rank's figures count: the other waits for it."""
         environment = elbo_cli.environment({"GLOO_SOCKET_IFNAME": "eth0", "PYTHONDONTWRITEBYTECODE": 1})
-        first = f"{self.cluster.address(0)}:{PORT}"
-        commands = [self.cluster.inside(rank, ["taskset", "-c", core, PEERS, ROOT / "bench/peers" / program,
-                                               self.options.model, f"--batch={self.options.batch}", f"--rank={rank}",
-                                               f"--ranks={RANKS}", f"--first={first}", f"--steps={self.steps}", *options])
+        command = [PEERS, ROOT / "bench/peers" / program, self.options.model, f"--batch={self.options.batch}",
+                   f"--steps={self.steps}", f"--first={self.cluster.address(0)}:{PORT}", f"--ranks={RANKS}", *options]
+        commands = [self.cluster.inside(rank, ["taskset", "-c", core, *command, f"--rank={rank}"])
                     for rank, core in enumerate(self.cores)]
         found = [last_object(out) for out in outputs(commands, environment, 120 + 40 * self.options.seconds)]
         return {key: max(one[key] for one in found) for key in found[0]}

@@ -2,7 +2,7 @@
 """torch_vae.py's training steps in several processes, gradients averaged by DistributedDataParallel over gloo.
 
 Prints a line of JSON, seconds a step: together (a step as it is), off (without exchange), backward (of it), alone (the
-gradient's all-reduce and nothing else). --variant small: buckets of 1 MB, of which more can go during the backward pass.
+gradient's all-reduce and nothing else). --variant small: buckets of 1 MB, so that more go during the backward pass.
 """
 import datetime
 import json
