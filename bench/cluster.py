@@ -36,6 +36,7 @@ SCALING = pathlib.Path(elbo_cli.ELBO).parent / "bench_scaling"
 REPLICATED = {"replicated, MPI_Allreduce": "together", "replicated, no exchange": "off", "MPI_Allreduce alone": "alone"}
 RANKS = 2
 PORT = 29500
+PATIENCE = 300  # seconds beyond those that are asked for
 # Runs a command on the core of its rank: CORE,CORE COMMAND...
 ON_CORE = 'exec taskset -c "$(echo "$0" | cut -d, -f$((OMPI_COMM_WORLD_RANK + 1)))" "$@"'
 
@@ -78,7 +79,7 @@ class Comparison:
     def on_ranks(self, command):
         """The object that a program prints last that mpirun starts on both hosts."""
         command = self.cluster.launch(["sh", "-c", ON_CORE, ",".join(self.cores), *command], (1,) * RANKS)
-        return last_object(outputs([command], elbo_cli.environment(), 120 + 20 * self.options.seconds)[0])
+        return last_object(outputs([command], elbo_cli.environment(), PATIENCE + 20 * self.options.seconds)[0])
 
     def elbo(self):
         bench = self.on_ranks([elbo_cli.ELBO, "bench", *models.configuration(self.options.model),
@@ -92,8 +93,8 @@ class Comparison:
         return found
 
     def replicated(self):
-        found = self.on_ranks([SCALING, "--network", self.options.model, "--batch", self.options.batch, "--rounds", 3,
-                               "--seconds", self.options.seconds / 6, "--json", "--way", *REPLICATED])
+        found = self.on_ranks([SCALING, "--network", self.options.model, "--batch", self.options.batch, "--rounds", 1,
+                               "--seconds", self.options.seconds / 3, "--json", "--way", *REPLICATED])
         # The same kernels' as elbo's, which measures it.
         return {"backward": self.backward, **{ours: found[theirs] for theirs, ours in REPLICATED.items()}}
 
@@ -104,7 +105,7 @@ class Comparison:
                    f"--steps={self.steps}", f"--first={self.cluster.address(0)}:{PORT}", f"--ranks={RANKS}", *options]
         commands = [self.cluster.inside(rank, ["taskset", "-c", core, *command, f"--rank={rank}"])
                     for rank, core in enumerate(self.cores)]
-        found = [last_object(out) for out in outputs(commands, environment, 120 + 40 * self.options.seconds)]
+        found = [last_object(out) for out in outputs(commands, environment, PATIENCE + 40 * self.options.seconds)]
         return {key: max(one[key] for one in found) for key in found[0]}
 
     def ways(self):
@@ -118,7 +119,7 @@ class Comparison:
         """Limits the network, and sets how many steps the peers make; elbo without a limit tells."""
         self.cluster.limit(None)
         found = self.elbo()
-        self.steps = max(10, round(self.options.seconds / 3 / found["together"]))
+        self.steps = max(5, round(self.options.seconds / 3 / found["together"]))
         rate = self.options.rate
         if rate == "auto":
             rate = f"{8 * found['bytes'] / found['backward'] / 1e6:.0f}mbit"

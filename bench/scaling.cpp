@@ -204,7 +204,7 @@ void measure(const comm::Communicator& world, const comm::Communicator& alone, c
     const std::vector<std::unique_ptr<Way>> ways = make_ways(world, alone, network, vae, options);
     std::vector<int> steps;
     for (const auto& way : ways) {
-        constexpr int first = 5;
+        constexpr int first = 3;
         const double a_step = way->busy_ranks == 1 && !world.first() ? 0 : seconds_of(*way, first) / first;
         const double slowest = static_cast<double>(world.most(static_cast<std::int64_t>(1e9 * a_step))) / 1e9;
         steps.push_back(std::max(3, static_cast<int>(options.seconds_a_round / slowest)));
