@@ -16,7 +16,6 @@ CASES = [f"{model}/{batch}/{precision}" for precision in ("fp32", "bf16") for ba
          for model in models.MODELS if batch == 128 or model in ("mlp", "iwae")]
 
 
-
 def one_core(command):
     """The last line of JSON that a command prints, run on the last core that this process may use."""
     core = max(os.sched_getaffinity(0))
@@ -27,19 +26,8 @@ def one_core(command):
     return json.loads(finished.stdout.strip().splitlines()[-1])
 
 
-def configuration(model):
-    """What elbo bench is told of a model."""
-    if model == "conv64":
-        return [HERE.parent.parent / "configs/sprites-conv.yaml", "data.train=none.h5", "data.shape=[64, 64]",
-                "data.binarize=dynamic", "data.prefetch=never"]
-    inputs, hidden, latent, activation = models.DENSE[model]
-    layers = [f"{{dense: {width}}}" for width in hidden]
-    return [HERE / "dense.yaml", f"data.shape=[{inputs}]", f"model.latent={latent}", f"model.activation={activation}",
-            f"model.encoder=[{', '.join(layers)}]", f"model.decoder=[{', '.join(reversed(layers))}]"]
-
-
 def elbo(model, batch, precision):
-    return one_core([os.environ["ELBO"], "bench", *configuration(model), f"--batch={batch}",
+    return one_core([os.environ["ELBO"], "bench", *models.configuration(model), f"--batch={batch}",
                      f"--precision={precision}", f"--seconds={SECONDS}", "--json=-"])
 
 

@@ -64,5 +64,6 @@ def step(i):
     jax.block_until_ready(parameters)
 
 
-rate = models.measure(step, arguments.batch, arguments.seconds)
-print(json.dumps({"peer": f"jax {jax.__version__}", "variant": "jitted", "samples_per_second": rate}))
+if __name__ == "__main__":
+    rate = models.measure(step, arguments.batch, arguments.seconds)
+    print(json.dumps({"peer": f"jax {jax.__version__}", "variant": "jitted", "samples_per_second": rate}))

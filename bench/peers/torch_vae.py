@@ -70,6 +70,7 @@ def step(i):
     optimizer.step()
 
 
-rate = models.measure(step, arguments.batch, arguments.seconds)
-print(json.dumps({"peer": f"torch {torch.__version__.split('+')[0]}", "variant": arguments.variant,
-                  "samples_per_second": rate}))
+if __name__ == "__main__":
+    rate = models.measure(step, arguments.batch, arguments.seconds)
+    print(json.dumps({"peer": f"torch {torch.__version__.split('+')[0]}", "variant": arguments.variant,
+                      "samples_per_second": rate}))
