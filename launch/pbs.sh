@@ -17,7 +17,9 @@ cd "${PBS_O_WORKDIR:?is set by qsub: submit this file with qsub}"
 seconds=$((4 * 3600 - 120))
 
 # module load openmpi hdf5 onednn   # whatever elbo was built with
+# export OMPI_MCA_btl_tcp_if_include=10.0.0.0/24   # where nodes have several networks: docs/clusters.md
 options=(--bind-to core)
+# With training.threads=4: mpiprocs a fourth of ncpus, and options=(--bind-to core --map-by slot:PE=4).
 # An Open MPI built for PBS knows the job's hosts; any other reads them from the list.
 if [[ $(ompi_info 2>/dev/null || true) != *"ras: tm"* ]]; then options+=(--hostfile "$PBS_NODEFILE"); fi
 

@@ -10,7 +10,9 @@
 #include "comm/slices.hpp"
 #include "comm/summation.hpp"
 #include "numerics/bfloat16.hpp"
+#include "numerics/memory.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -22,6 +24,7 @@
 namespace elbo::comm {
 
 /// Called in a backward pass: from this offset of the flat arrays on, gradients are final and values no longer needed.
+/// With an offset that was passed already, or one behind the arrays, messages under way are looked after.
 using FinalFrom = std::function<void(std::size_t offset)>;
 /// Computes a virtual rank's gradient, overwriting `gradients`; may tell what is final before it returns.
 using Evaluate = std::function<void(std::size_t virtual_rank, std::span<float> gradients, const FinalFrom& final_from)>;
@@ -86,6 +89,12 @@ public:
 
     /// For measuring: steps without messages, so that nodes sum and update by themselves and come to differ.
     void leave_out_messages(bool out) { silent_ = out; }
+    /// Nanoseconds of the clock at which each bucket of the last step could begin: every rank of the node had passed
+    /// it.
+    std::span<const std::int64_t> begun() const { return begun_at_; }
+    /// When buckets were under way between nodes, in steps that the clock records: each from where it began, or the one
+    /// before it was done, until it was done.
+    const std::vector<PhaseClock::Stay>& flights() const { return flights_; }
 
     /// The slices whose update is this rank's, one a bucket (it may be empty).
     std::span<const Slice> owned() const { return updated_; }
@@ -125,7 +134,12 @@ public:
     static std::size_t gradient_arrays(std::size_t virtual_ranks, Leaves leaves);
 
 private:
-    struct Flags;
+    /// What a rank tells the others of its node; a cache line each.
+    struct alignas(alignment) Flags {
+        std::atomic<std::uint64_t> buckets_final; ///< counted over all steps
+        std::atomic<std::uint64_t> barriers;
+        std::atomic<std::uint32_t> wishes[2]; ///< that this rank knows of; one is written before every other barrier
+    };
     /// A gradient array of a rank of this node.
     struct Place {
         std::size_t local, slot;
@@ -143,6 +157,7 @@ private:
     bool remote() const { return remote_ && !silent_; }
     void progress();
     void drive_messages();
+    void record_flight(std::size_t bucket);
     void sum_on_node(std::size_t bucket, std::size_t root, float* out);
     void complete(std::size_t bucket);
     void node_barrier();
@@ -176,9 +191,11 @@ private:
     std::uint64_t steps_ = 0, barriers_ = 0;
     std::size_t final_from_ = 0;            ///< of this step
     std::size_t begun_ = 0, completed_ = 0; ///< buckets of this step
-    const UpdateSlice* update_ = nullptr;   ///< to be called as soon as a bucket is complete
-    Wishes wishes_;                         ///< this rank's, of the step to come
-    Wishes verdict_;                        ///< of what this rank owns of the step
+    std::vector<std::int64_t> begun_at_;    ///< of each bucket
+    std::vector<PhaseClock::Stay> flights_;
+    const UpdateSlice* update_ = nullptr; ///< to be called as soon as a bucket is complete
+    Wishes wishes_;                       ///< this rank's, of the step to come
+    Wishes verdict_;                      ///< of what this rank owns of the step
 };
 
 } // namespace elbo::comm

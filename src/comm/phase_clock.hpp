@@ -56,6 +56,9 @@ public:
         stays_.reserve((last - first + 1) * usual_stays);
     }
     const std::vector<Stay>& stays() const { return stays_; }
+    /// Whether the stays of the step under way are kept, and its number.
+    bool recording() const { return recorded(step_); }
+    std::uint64_t step() const { return step_; }
 
     static std::int64_t nanoseconds() {
         return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count();

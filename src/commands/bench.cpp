@@ -27,9 +27,11 @@ constexpr std::uint64_t counted_steps = 8;
 /// Everything that is reported; sums over ranks unless it says otherwise.
 struct Figures {
     training::Measured measured;
+    std::optional<training::Overlap> overlap; ///< where there are several nodes
     double gflops = 0, peak_gflops = 0;
     double peak_fp32 = 0;                       ///< where another precision is measured
     std::size_t bytes_sent = 0, bytes_read = 0; ///< of gradients, a step
+    std::uint64_t messages = 0;                 ///< between nodes, a step, the most of any rank
     Allocations allocations;                    ///< the most of any rank, a step, rounded up
     std::uint64_t reorders = 0;                 ///< the most of any rank, a step
     std::size_t memory = 0;                     ///< bytes; what ranks share counts once
@@ -99,6 +101,8 @@ Figures figures_of(const comm::Communicator& world, const config::Config& config
     figures.bytes_read = sum_over(world, trainer.exchange().bytes_read());
     count_in_steps(world, trainer, figures);
     figures.memory = sum_over(world, resident_bytes());
+    figures.messages = most_of(world, trainer.exchange().messages_sent());
+    if (trainer.exchange().between()) figures.overlap = training::measure_overlap(world, trainer, seconds);
     return figures;
 }
 
@@ -141,6 +145,21 @@ void print_header(const config::Config& config, const training::Trainer& trainer
                data.stored);
 }
 
+void print_overlap(const training::Trainer& trainer, const Figures& figures) {
+    const comm::Exchange::Between& between = *trainer.exchange().between();
+    const training::Overlap& overlap = *figures.overlap;
+    fmt::print("  between      {} nodes: {}, {} bucket{} of {}, {}; {} messages a rank\n", trainer.nodes().count(),
+               comm::name_of(between.route), between.buckets, between.buckets == 1 ? "" : "s",
+               human_bytes(static_cast<double>(between.bucket_bytes)), name_of(between.precision), figures.messages);
+    if (between.network)
+        fmt::print("               {:.3g} Gb/s out of a node, {:.3g} us, {:.3g} us a message\n",
+                   between.network->bandwidth * 8e-9, between.network->latency * 1e6, between.network->gap * 1e6);
+    fmt::print("               a step {:.2f} ms; {:.2f} without messages, they alone {:.2f}\n", 1e3 * overlap.together,
+               1e3 * overlap.off, 1e3 * overlap.alone);
+    fmt::print("               hidden {:.2f} of {:.2f} ms that can be: {:.0f} %\n", 1e3 * overlap.hidden(),
+               1e3 * overlap.can_be_hidden(), 100 * overlap.hidden() / overlap.can_be_hidden());
+}
+
 void print(const config::Config& config, const training::Trainer& trainer, const Figures& figures) {
     const training::Measured& measured = figures.measured;
     const auto whole = [](double number) { return with_commas(static_cast<std::uint64_t>(std::llround(number))); };
@@ -156,6 +175,7 @@ void print(const config::Config& config, const training::Trainer& trainer, const
     fmt::print("\n  exchanged    {} a step read between ranks, {} sent to nodes\n",
                human_bytes(static_cast<double>(figures.bytes_read)),
                human_bytes(static_cast<double>(figures.bytes_sent)));
+    if (figures.overlap) print_overlap(trainer, figures);
     fmt::print("  allocations  a step and rank: {} of elbo's own, {} of libraries, {} above 4 KiB\n",
                figures.allocations.own, figures.allocations.all - figures.allocations.own, figures.allocations.large);
     fmt::print("  reorders     {} a step and rank{}\n", figures.reorders,
@@ -221,10 +241,34 @@ report::Fields fields_of_machine(const training::Trainer& trainer, const Figures
             {"memory_bytes", count(figures.memory)}};
 }
 
+report::Fields fields_of_overlap(const training::Trainer& trainer, const Figures& figures) {
+    const comm::Exchange::Between& between = *trainer.exchange().between();
+    const training::Overlap& overlap = *figures.overlap;
+    report::Fields fields = {{"exchange.route", std::string(comm::name_of(between.route))},
+                             {"exchange.precision", std::string(name_of(between.precision))},
+                             {"exchange.buckets", count(between.buckets)},
+                             {"exchange.bucket_bytes", count(between.bucket_bytes)},
+                             {"exchange.messages", count(figures.messages)},
+                             {"exchange.off", overlap.off},
+                             {"exchange.alone", overlap.alone},
+                             {"exchange.together", overlap.together},
+                             {"exchange.ideal", overlap.ideal},
+                             {"exchange.overlapped", overlap.hidden() / overlap.can_be_hidden()}};
+    if (between.network) {
+        fields.emplace_back("exchange.bandwidth", between.network->bandwidth);
+        fields.emplace_back("exchange.latency", between.network->latency);
+        fields.emplace_back("exchange.gap", between.network->gap);
+    }
+    return fields;
+}
+
 report::Fields fields_of(const config::Config& config, const training::Trainer& trainer, const Figures& figures) {
     report::Fields fields = fields_of_run(config, trainer, figures);
     for (const report::Fields& more : {fields_of_time(trainer, figures.measured), fields_of_machine(trainer, figures)})
         fields.insert(fields.end(), more.begin(), more.end());
+    if (!figures.overlap) return fields;
+    const report::Fields more = fields_of_overlap(trainer, figures);
+    fields.insert(fields.end(), more.begin(), more.end());
     return fields;
 }
 

@@ -29,6 +29,8 @@ struct Building {
 
 /// Told in a backward pass: from this offset of the flat arrays on, gradients are final and values no longer needed.
 using FinalFrom = std::function<void(std::size_t offset)>;
+/// Told between two long products: nothing more is final, but messages under way may be looked after.
+inline constexpr std::size_t nothing_more = static_cast<std::size_t>(-1);
 
 /// What comes out of a layer: "conv1" and its shape.
 struct NamedShape {

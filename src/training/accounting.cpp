@@ -41,7 +41,8 @@ std::string of_slow_rank(std::span<const RankAccounts> ranks, const Accounts& me
 std::string of_waiting(double share, const Shape& shape) {
     if (shape.nodes > 1)
         return fmt::format("{:.0f} % of the steps' time waits for messages between nodes, which the backward pass does "
-                           "not hide: a larger training.batch, fewer nodes, or a faster network for MPI",
+                           "not hide: a larger training.batch, communication.precision=bf16, fewer nodes, or a faster "
+                           "network for MPI",
                            100 * share);
     return fmt::format("{:.0f} % of the steps' time waits for other ranks, none of which is slower than the rest: a "
                        "larger training.batch, or fewer ranks if they are more than there are free cores",

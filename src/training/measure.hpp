@@ -23,4 +23,19 @@ struct Measured {
 /// Repeats of equally many steps after a warm-up; a repeat takes as long as on the rank that ends it last. Collective.
 Measured measure(const comm::Communicator& world, Trainer& trainer, double seconds);
 
+/// Seconds a step, the slowest rank's, medians over rounds in which all are measured in turn.
+struct Overlap {
+    double off = 0;      ///< without messages between nodes
+    double alone = 0;    ///< the messages alone, without computation
+    double together = 0; ///< a step as it is
+    double ideal = 0;    ///< a step whose buckets travel one after the other, each from the moment it is there
+
+    double can_be_hidden() const { return off + alone - ideal; }
+    double hidden() const { return off + alone - together; }
+};
+
+/// What of the exchange between nodes hides behind the backward pass. The nodes' values differ afterwards. Collective;
+/// for two nodes or more.
+Overlap measure_overlap(const comm::Communicator& world, Trainer& trainer, double seconds);
+
 } // namespace elbo::training

@@ -89,9 +89,8 @@ void find_bounds(Picture& picture, const std::vector<std::vector<Stay>>& stays,
     }
 }
 
-/// Batches that a rank's thread made meanwhile, in a row of their own.
-void add_prefetcher(Picture& picture, const report::TraceRow& row, const std::vector<Stay>& stays,
-                    std::int64_t offset) {
+/// What went on beside a rank meanwhile, in a row of its own.
+void add_beside(Picture& picture, const report::TraceRow& row, const std::vector<Stay>& stays, std::int64_t offset) {
     if (stays.empty()) return;
     picture.rows.push_back(row);
     for (const Stay& stay : stays) {
@@ -139,6 +138,7 @@ void Trace::write(const Checkpoints& checkpoints) {
     const std::vector<std::int64_t> offsets = clock_offsets(world_);
     const std::vector<std::vector<Stay>> stays = gather_stays(world_, trainer_.clock().stays());
     const std::vector<std::vector<Stay>> made_ahead = gather_stays(world_, trainer_.batches().stays());
+    const std::vector<std::vector<Stay>> flights = gather_stays(world_, trainer_.exchange().flights());
     const std::vector<std::string> hosts = world_.gather(world_.host());
     if (!world_.first()) return;
     const std::vector<int> node_of = nodes_of_ranks(trainer_.nodes());
@@ -156,11 +156,13 @@ void Trace::write(const Checkpoints& checkpoints) {
                                       with_commas(first_), with_commas(last_)));
         return;
     }
-    for (std::size_t rank = 0; rank < stays.size(); ++rank)
-        add_prefetcher(picture,
-                       {node_of[rank], world_.size() + 1 + static_cast<int>(rank), hosts[rank],
-                        fmt::format("batches of rank {}", rank)},
-                       made_ahead[rank], offsets[rank]);
+    for (std::size_t rank = 0; rank < stays.size(); ++rank) {
+        const int row = world_.size() + 1 + 2 * static_cast<int>(rank);
+        add_beside(picture, {node_of[rank], row, hosts[rank], fmt::format("batches of rank {}", rank)},
+                   made_ahead[rank], offsets[rank]);
+        add_beside(picture, {node_of[rank], row + 1, hosts[rank], fmt::format("network of rank {}", rank)},
+                   flights[rank], offsets[rank]);
+    }
     add_writer(picture, hosts.front(), world_.size(), checkpoints.writings());
     monitor_.attempt(settings_.file, [&] {
         storage::write_whole(settings_.file, report::trace_text(picture.rows, picture.slices));

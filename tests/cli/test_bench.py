@@ -37,7 +37,7 @@ class Bench(elbo_cli.Case):
             self.assertEqual(found["parameters"], PARAMETERS)
             self.assertEqual(found["flops_per_sample"], 2 * (3 * PRODUCTS - 64 * 32))
             self.assertEqual(set(found["phases"]),
-                             {"data", "forward", "backward", "exchange", "update", "wait", "other"})
+                             {"data", "forward", "backward", "exchange", "messages", "update", "wait", "other"})
             self.assertGreater(found["phases"]["forward"], 0)
             # The phases are all of a step. Those of a rank are summed over all repeats, of which the median is shown.
             step = sum(found["phases"].values())
@@ -63,13 +63,38 @@ class Bench(elbo_cli.Case):
         alone = self.figures()
         self.assertEqual((alone["bytes_exchanged"], alone["bytes_sent"], alone["bytes_read"]), (0, 0, 0))
         shared = self.figures(ranks=3)
-        apart = self.figures("communication.shared=false", ranks=3)
+        apart = self.figures("communication.shared=false", "communication.route=direct", ranks=3)
         self.assertEqual((shared["bytes_sent"], apart["bytes_read"]), (0, 0))
         self.assertEqual(apart["nodes"], 3)
         # Two gradients are read by somebody; each of three ranks sends its own to two. Behind it stand a few wishes.
         self.assertAlmostEqual(shared["bytes_read"], 2 * 4 * PARAMETERS, delta=2 * 128)
         self.assertAlmostEqual(apart["bytes_sent"], 6 * 4 * PARAMETERS, delta=6 * 128)
         self.assertEqual(apart["bytes_exchanged"], apart["bytes_sent"])
+
+    def test_what_the_exchange_between_nodes_takes(self):
+        self.assertNotIn("exchange", self.figures(ranks=2))
+        apart = ("communication.shared=false",)
+        for ranks in (2, 3):
+            found = self.figures(*apart, ranks=ranks)["exchange"]
+            self.assertIn(found["route"], ("direct", "scattered", "halving"))
+            for key in ("off", "alone", "together", "bandwidth", "latency"):
+                self.assertGreater(found[key], 0, key)
+            self.assertGreaterEqual(found["ideal"], found["off"])
+            self.assertAlmostEqual(found["overlapped"], (found["off"] + found["alone"] - found["together"]) /
+                                   (found["off"] + found["alone"] - found["ideal"]), places=6)
+        found = self.figures(*apart, "communication.route=halving", "communication.bucket_bytes=16384",
+                             "communication.precision=bf16", ranks=4)
+        sent, found = found["bytes_sent"], found["exchange"]
+        self.assertEqual((found["route"], found["bucket_bytes"], found["precision"]), ("halving", 16384, "bf16"))
+        buckets = -(-PARAMETERS * 4 // 16384)
+        self.assertEqual((found["buckets"], found["messages"]), (buckets, buckets * 4))
+        self.assertNotIn("latency", found)  # nothing had to be chosen
+        # Three quarters of every element out and back, in two bytes, of each of four ranks.
+        self.assertAlmostEqual(sent, 4 * 2 * 3 / 4 * 2 * PARAMETERS, delta=4 * 256)
+        text = self.elbo("bench", "small.yaml", "data.shape=[8, 8]", "--seconds", 0.3, *apart, ranks=2).out
+        self.assertRegex(text, r"(?s)between      2 nodes: .*a step .* ms; .* without messages, .*that can be: ")
+        for line in text.splitlines():
+            self.assertLessEqual(len(line), 80, line)
 
     def test_nothing_is_reordered(self):
         for precision in ("fp32", "bf16"):

@@ -62,6 +62,29 @@ class Layouts(elbo_cli.Case):
                       f"training.epochs={epochs}", f"communication.shared={shared}", ranks=ranks)
         self.expect_same(expected, self.bits("chain"), "4 -> 1 -> 3")
 
+    def test_every_route_between_nodes(self):
+        expected = self.train("one", 6, 1)
+        for ranks, route in ((3, "direct"), (3, "scattered"), (3, "halving"), (4, "halving")):
+            name = f"{route}-{ranks}"
+            found = self.train(name, 6, ranks, "communication.shared=false", f"communication.route={route}",
+                               "communication.bucket_bytes=32768")
+            self.expect_same(expected, found, name)
+            event = next(event for event in elbo_cli.events(self.folder / "runs" / name) if event["event"] == "network")
+            self.assertEqual((event["nodes"], event["route"], event["bucket_bytes"]), (ranks, route, 32768))
+
+    def test_gradients_that_travel_in_bf16(self):
+        apart = ("communication.shared=false", "communication.precision=bf16")
+        expected = self.train("exact", 4, 1)
+        self.expect_same(expected, self.train("alone", 4, 1, *apart), "a single node rounds nothing")
+        out = self.elbo("train", "small.yaml", "output=runs/rounded", "training.virtual_ranks=4", *apart, ranks=2)
+        self.assertIn("the last bits depend on the number of nodes", " ".join(out.err.split()))
+        rounded = self.bits("rounded")
+        self.assertFalse(expected[0] == rounded[0], "nothing was rounded")
+        for ours, theirs in zip(expected[1], rounded[1]):
+            self.assertAlmostEqual(ours["elbo"], theirs["elbo"], delta=0.02 * abs(ours["elbo"]))
+        refused = self.elbo("train", "small.yaml", *apart, "training.exact=true", expect=2).err
+        self.assertIn("which training.exact forbids", " ".join(refused.split()))
+
     def test_rounds_are_virtual_ranks(self):
         expected = self.train("four", 4, 1)
         for ranks, rounds in ((1, 4), (2, 2)):

@@ -107,6 +107,14 @@ class Trace(elbo_cli.Case):
     def test_rows_of_nodes(self):
         events = self.trace("--trace-steps", "3", "communication.shared=false", ranks=3)
         self.check_rows(events, range(3, 4), 3, 3)
+        rows = {(e["pid"], e["tid"]): e["args"]["name"] for e in events if e["name"] == "thread_name"}
+        for rank in range(3):
+            row, = [row for row, name in rows.items() if name == f"network of rank {rank}"]
+            flights = [e for e in events if e["ph"] == "X" and (e["pid"], e["tid"]) == row]
+            self.assertGreater(len(flights), 0)
+            self.assertEqual({(e["name"], e["args"]["step"]) for e in flights}, {("messages", 3)})
+        names = {e["args"]["name"] for e in self.trace("--trace-steps", "3", ranks=3) if e["name"] == "thread_name"}
+        self.assertNotIn("network of rank 0", names)
 
     def test_validation_pictures_and_checkpoints_show(self):
         # The first epoch ends with step 20.

@@ -1,4 +1,6 @@
 """Several hosts: the same bits as on one, for any spread of ranks over them."""
+import functools
+import re
 import subprocess
 import sys
 import unittest
@@ -19,6 +21,45 @@ optimizer: {kind: adam, rate: 1e-3}
 training: {epochs: 4, batch: 100, virtual_ranks: 4}
 report: {every: 3, pictures: 0}
 """
+
+
+# An epoch of eleven steps, of small networks, since a checkpoint's arrays are compared as text: gradients of 0.6 MB
+# where the test is about traffic, and of 0.1 MB where it is about where ranks run.
+SHORT = ("train", "small.yaml", "training.epochs=1", "model.encoder=[{dense: 300}]", "model.decoder=[{dense: 300}]")
+SMALL = ("train", "small.yaml", "training.epochs=1", "model.encoder=[{dense: 60}]", "model.decoder=[{dense: 60}]")
+TRAFFIC = 11 * 0.6e6
+
+# Where the ranks of both hosts run under each mapping: slots of the hosts, and the first host's ranks.
+MAPPINGS = {
+    "core": ((2, 2), [0, 1]),
+    "socket": ((2, 2), [0, 1]),
+    "slot": ((2, 2), [0, 1]),
+    "node": ((2, 2), [0, 2]),
+    "node --rank-by slot": ((3, 1), [0, 1, 2]),
+    "slot --rank-by node": ((3, 1), [0, 2, 3]),
+    "ppr:2:node": ((2, 2), [0, 1]),
+    "ppr:1:node": ((1, 1), [0]),
+}
+
+# Ways for messages between hosts, here all over TCP: what Open MPI needs for them, and the options that choose them.
+TRANSPORTS = {
+    "ob1, btl tcp": (["pml ob1", "btl tcp"], "--mca pml ob1 --mca btl tcp,self,vader"),
+    # By itself it takes part only where it finds InfiniBand. Its shared memory would reach from host to host.
+    "ucx": (["pml ucx"], "--mca pml ucx --mca opal_common_ucx_tls any --mca opal_common_ucx_devices any "
+                         "-x UCX_TLS=tcp -x UCX_NET_DEVICES=eth0"),
+    # It, too, leaves TCP to others unless told.
+    "cm, mtl ofi": (["pml cm", "mtl ofi"], "--mca pml cm --mca mtl ofi --mca mtl_ofi_provider_include tcp "
+                                           "-x FI_PROVIDER=tcp -x FI_TCP_IFACE=eth0"),
+}
+# What Open MPI says where one is there and finds nothing to work with.
+NO_TRANSPORT = re.compile(r".*(No components were able to be opened|cannot be selected).*")
+
+
+@functools.cache
+def components():
+    """What Open MPI was built with: "pml ucx" and so on."""
+    said = subprocess.run(["ompi_info", "--parsable"], stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
+    return {f"{kind} {name}" for kind, name in re.findall(r"^mca:(\w+):(\w+):version", said, re.MULTILINE)}
 
 
 class Cluster(elbo_cli.Case):
@@ -45,6 +86,63 @@ class Cluster(elbo_cli.Case):
                 self.expect_same(expected, name)
             cluster.run(["train", "small.yaml", "output=runs/alone", "communication.shared=false"], (2, 1), self.folder)
             self.expect_same(expected, "alone")
+
+    def test_a_hostfile_of_unlike_hosts(self):
+        self.elbo(*SMALL)
+        with hosts.Hosts(2) as cluster:
+            lines = [f"{cluster.name(host)} slots={slots}\n" for host, slots in enumerate((2, 1))]
+            (self.folder / "hosts").write_text("".join(lines), encoding="utf-8")
+            cluster.run([*SMALL, "output=runs/hosts"], None, self.folder,
+                        options=["--hostfile", "hosts"])
+        self.expect_same(self.bits("one"), "hosts")
+        accounting = [event for event in elbo_cli.events(self.folder / "runs/hosts") if event["event"] == "accounting"]
+        self.assertEqual(accounting[0]["ranks"], 3)
+
+    def test_two_interfaces_share_the_traffic(self):
+        self.elbo(*SHORT)
+        with hosts.Hosts(2, interfaces=2) as cluster:
+            cluster.run([*SHORT, "output=runs/hosts"], (2, 1), self.folder)
+            self.expect_same(self.bits("one"), "hosts")
+            for host in range(2):
+                sent = [cluster.sent(host, interface) for interface in range(2)]
+                # The first one also has mpirun's own messages.
+                self.assertGreater(sum(sent), TRAFFIC, sent)
+                self.assertGreater(min(sent), sum(sent) / 4, sent)
+
+    def test_every_mapping_has_the_same_bits(self):
+        self.elbo(*SMALL)
+        expected = self.bits("one")
+        with hosts.Hosts(2) as cluster:
+            for mapping, (slots, first) in MAPPINGS.items():
+                with self.subTest(mapping):
+                    output = mapping.replace(" ", "-").replace(":", "-")
+                    said = cluster.run([*SMALL, f"output=runs/{output}"], slots,
+                                       self.folder, options=["--display-map", "--map-by", *mapping.split()]).out
+                    nodes = said.split("Data for node")
+                    self.assertEqual(list(map(int, re.findall(r"Process rank: (\d+)", nodes[1]))), first, said)
+                    self.expect_same(expected, output)
+
+    def test_every_transport_has_the_same_bits(self):
+        self.elbo(*SHORT)
+        expected = self.bits("one")
+        with hosts.Hosts(2) as cluster:
+            for transport, (needed, options) in TRANSPORTS.items():
+                with self.subTest(transport):
+                    lacking = [name for name in needed if name not in components()]
+                    if lacking:
+                        self.leave_out(transport, f"this Open MPI has no {', '.join(lacking)}")
+                    before = cluster.sent(0)
+                    result = cluster.run([*SHORT, f"output=runs/{needed[0]}"], (2, 1),
+                                         self.folder, expect=None, options=["--map-by", "slot", *options.split()])
+                    if result.status != 0 and (reason := NO_TRANSPORT.search(result.err)):
+                        self.leave_out(transport, reason[0])
+                    self.assertEqual(result.status, 0, result)
+                    self.expect_same(expected, needed[0])
+                    self.assertGreater(cluster.sent(0) - before, TRAFFIC)
+
+    def leave_out(self, what, reason):
+        print(f"skipped: {what}: {reason}")
+        self.skipTest(reason)
 
     def test_clipping_and_resuming_over_hosts(self):
         clip = "optimizer.clip=20"

@@ -17,7 +17,7 @@ import unittest
 
 import elbo_cli
 
-PAGES = ["README.md", "data/README.md", "docs/models.md", "docs/install.md"]
+PAGES = ["README.md", "data/README.md", "docs/models.md", "docs/install.md", "docs/clusters.md"]
 BLOCK = re.compile(r"(?:<!-- test: (?P<marks>.*?) -->\n+)?```sh\n(?P<commands>.*?)^```$", re.DOTALL | re.MULTILINE)
 
 

@@ -24,14 +24,11 @@ class Cable(faults.Case):
         run = self.run_folder("small")
         stall = (f"communication.stall_seconds={STALL}", f"communication.stall_abort={ABORT}")
         with hosts.Hosts(2) as cluster:
-            def link(port, state):
-                hosts.ip("-n", f"{cluster.prefix}b", "link", "set", f"port{port}", state)
-
             for cut in (1, 0):
                 before = faults.newest_step(run)
                 training = self.start_on(cluster, f"said{cut}", *stall)
                 training.wait_for_step(before + 100, run)
-                link(cut, "down")
+                cluster.cable(cut, "down")
                 began = time.monotonic()
                 mine, other = cluster.name(0), cluster.name(1)
                 training.wait_for(rf"elbo: host {mine}: no progress for [\d.]+ s in step [\d,]+: .* wait for "
@@ -50,7 +47,7 @@ class Cable(faults.Case):
                 self.assertIn(other, status["message"])
                 self.row(f"cable of host {cut + 1} of 2 cut", "named on both sides, both ended", seconds,
                          faults.last_step(run / "metrics.jsonl") - faults.newest_step(run))
-                link(cut, "up")
+                cluster.cable(cut, "up")
             training = self.start_on(cluster, "said")
             training.end(expect=0, seconds=60)
         self.assertIn("resume", training.said())

@@ -168,6 +168,24 @@ TEST(Dense, LeavesTheInputsGradientAloneWhereUnwanted) {
 }
 
 /// What is told to be final is: nothing from there on changes any more, nor are the values read again.
+/// Four panels where the batch does not fit the cache, one where the weights do not either.
+TEST(Dense, HasFewPanelsWhereBatchesAreLong) {
+    for (const auto& [rows, inputs, units, panels] :
+         {std::tuple<std::size_t, std::size_t, std::size_t, std::size_t>{1024, 200, 400, 4},
+          {1024, 200, 130, 2},
+          {1024, 200, 80, 1},
+          {600, 1024, 1100, 1}}) {
+        Bench bench("tanh", rows, inputs, units);
+        bench.forward();
+        std::size_t told = 0;
+        bench.backward(false, [&](std::size_t from) {
+            EXPECT_NE(from, nothing_more) << "the first layer has no product for its input";
+            ++told;
+        });
+        EXPECT_EQ(told, panels - 1) << units;
+    }
+}
+
 TEST(Dense, IsDonePanelByPanel) {
     const std::size_t rows = 5, inputs = 37;
     for (const std::size_t units : {std::size_t{1}, std::size_t{64}, std::size_t{127}, std::size_t{200}}) {
@@ -180,13 +198,20 @@ TEST(Dense, IsDonePanelByPanel) {
         }
         bench.backward(true);
         std::vector<std::size_t> told;
+        int looks = 0;
         spoilt.backward(true, [&](std::size_t from) {
+            if (from == nothing_more) {
+                EXPECT_TRUE(told.empty());
+                ++looks;
+                return;
+            }
             EXPECT_TRUE(std::equal(bench.gradients.begin() + static_cast<std::ptrdiff_t>(from), bench.gradients.end(),
                                    spoilt.gradients.begin() + static_cast<std::ptrdiff_t>(from)))
                 << from << " of " << units;
             std::fill(spoilt.values.begin() + static_cast<std::ptrdiff_t>(from), spoilt.values.end(), 1e30f);
             told.push_back(from);
         });
+        EXPECT_EQ(looks, 1) << "after the product for the input";
         EXPECT_EQ(spoilt.gradients, bench.gradients) << units;
         EXPECT_EQ(spoilt.diff_in, bench.diff_in) << units;
         EXPECT_TRUE(std::ranges::is_sorted(told, std::greater())) << units;

@@ -41,6 +41,7 @@ void check(Bench& bench, std::size_t outputs) {
     std::size_t told = bench.gradients.size();
     std::vector<float> kept(told);
     const auto final_from = [&](std::size_t offset) {
+        if (offset == nothing_more) return;
         EXPECT_LT(offset, told);
         const auto from = static_cast<std::ptrdiff_t>(offset), to = static_cast<std::ptrdiff_t>(told);
         std::copy(bench.gradients.begin() + from, bench.gradients.begin() + to, kept.begin() + from);

@@ -137,6 +137,14 @@ class Jobs(elbo_cli.Case):
             self.assertGreater(len(resumes), 0, self.said(task))
             self.assertIn(f"\nseed: {number}\n", (output / "configuration.yaml").read_text(encoding="utf-8"))
 
+    def test_a_ranks_threads_have_cores_of_their_own(self):
+        job = self.submit("--nodes=1", "--ntasks-per-node=1", "--cpus-per-task=2", "--time=10", "launch/slurm.sbatch",
+                          "small.yaml", "training.threads=2", "training.epochs=1", "output=runs/threads")
+        self.wait_for(job, OVER, 120)
+        self.assertEqual(self.slurm.job(job)["JobState"], "COMPLETED", self.said(job))
+        # What elbo says where they share one.
+        self.assertNotIn("every step waits", self.log(job))
+
     def test_srun_without_mpi_is_refused_by_the_program(self):
         copies = self.slurm.run("srun", "--mpi=none", "-n", "2", elbo_cli.ELBO, "train", "small.yaml", cwd=self.folder,
                                 expect=2)
