@@ -6,6 +6,7 @@
 #include "commands/on_ranks.hpp"
 #include "commands/overrides.hpp"
 #include "numerics/matmul.hpp"
+#include "numerics/sums.hpp"
 #include "report/records.hpp"
 #include "storage/files.hpp"
 #include "training/scaling_costs.hpp"
@@ -131,11 +132,14 @@ void print_costs(const training::MeasuredCosts& measured, const config::Config& 
         fmt::print("  {:<12}{:>12.2f}   a step, for ranks of the node\n", "waiting", 1e6 * costs.wait);
     fmt::print("  {:<12}{:>12.4f}   ns an element that a rank owns\n", "update", 1e9 * costs.update);
     fmt::print("  {:<12}{:>12.4f}   ns a byte of gradients\n", "sums", 1e9 * costs.sum);
-    if (measured.network)
+    if (measured.network) {
         fmt::print("  {:<12}{:>12.4f}   ns of a core a byte, {:.2f} us a message\n", "messages", 1e9 * costs.byte,
                    1e6 * costs.message);
-    else
+        if (costs.window)
+            fmt::print("  {:<12}{:>12}   leave a node between two looks at MPI\n", "", human_bytes(*costs.window));
+    } else {
         fmt::print("  {:<12}{:>12}   assumed: network hardware moves the data\n", "messages", "0");
+    }
 }
 
 void print_link(const Link& link) {
@@ -174,9 +178,10 @@ void print_conclusions(const Question& question, const Link& link) {
     const training::Cluster cluster = cluster_of(question, link, question.nodes.back());
     const training::Prediction last = training::predict(costs, cluster, rows);
     if (cluster.nodes > 1)
-        fmt::print("  on {} nodes: {} samples a step, {} a second; {}, {} buckets of {}\n", cluster.nodes,
-                   whole(last.samples), whole(last.samples_per_second()), name_of(last.chosen.route), last.buckets,
-                   human_bytes(static_cast<double>(last.chosen.bucket_blocks * 4096 * sizeof(float))));
+        fmt::print("  on {} nodes: {} samples a step, {} a second\n  exchange between them: {}, {} bucket{} of {}\n",
+                   cluster.nodes, whole(last.samples), whole(last.samples_per_second()), name_of(last.chosen.route),
+                   last.buckets, last.buckets == 1 ? "" : "s",
+                   human_bytes(static_cast<double>(last.chosen.bucket_blocks * sum_block * sizeof(float))));
     const std::optional<std::size_t> point = training::falls_below(costs, cluster, rows, wanted, most_nodes);
     fmt::print("  efficiency falls below {:.0f} %: {}\n", 100 * wanted, at_nodes(point));
     if (!point) return;
@@ -227,6 +232,7 @@ report::Fields fields_of_costs(const training::MeasuredCosts& measured) {
                                      {"message", costs.message},
                                      {"byte", costs.byte}})
         fields.emplace_back(std::string("costs.") + name, cost);
+    if (costs.window) fields.emplace_back("costs.window", *costs.window);
     if (measured.network) {
         fields.emplace_back("network.bandwidth", measured.network->bandwidth);
         fields.emplace_back("network.latency", measured.network->latency);

@@ -7,13 +7,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <functional>
+#include <limits>
 #include <queue>
 
 namespace elbo::training {
 namespace {
 
-constexpr double float_bytes = sizeof(float);
+constexpr double float_bytes = sizeof(float), endless = std::numeric_limits<double>::infinity();
 
 comm::Shares shares_of(const Cluster& cluster) {
     const std::size_t each = cluster.ranks * cluster.accumulate;
@@ -30,10 +32,12 @@ struct Bucket {
     double begin = 0;   ///< of a core: sums over the node
     double stage = 0;   ///< of a core: messages and sums of what arrives, a stage
     double update = 0;  ///< of a core
+    double window = 0;  ///< on the network, between two looks at MPI
 };
 
 /// A rank's time from the begin of its last backward pass on, and the network's. Nodes are alike, so that one is
-/// followed; what it sends is what it gets.
+/// followed; what it sends is what it gets. While it computes, messages wait for its looks at MPI: to begin, since both
+/// sides have to agree, and to go on where more is left to send than the network takes by itself.
 class Timeline {
 public:
     Timeline(const Bucket& bucket, std::size_t buckets, bool update_waits)
@@ -42,17 +46,27 @@ public:
     double end(const std::vector<Final>& final_from, double backward) {
         double before = 0;
         for (const Final& point : final_from) {
-            now_ += (point.time - before) * backward;
+            const double computing = (point.time - before) * backward;
             before = point.time;
+            travel(std::min(computing, bucket_.window));
+            now_ += computing;
+            agreed_ = waiting_.size();
             begin_until(point.gradient);
             while (!arrivals_.empty() && arrivals_.top().time <= now_) take_next();
         }
+        computes_ = false;
+        for (const Waiting& message : waiting_) leave(message);
         while (!arrivals_.empty()) take_next();
         if (update_waits_) now_ += bucket_.update * static_cast<double>(buckets_);
         return now_;
     }
 
 private:
+    /// A stage of a bucket; seconds that it still takes on the network.
+    struct Waiting {
+        std::size_t bucket, stage;
+        double wire;
+    };
     struct Arrival {
         double time;
         std::size_t bucket, stage;
@@ -63,13 +77,35 @@ private:
         const double count = std::floor(gradient * static_cast<double>(buckets_) + 1e-9);
         for (; static_cast<double>(begun_) < count; ++begun_) {
             now_ += bucket_.begin;
-            send(begun_, 0);
+            send({begun_, 0, bucket_.wire});
         }
     }
 
-    void send(std::size_t bucket, std::size_t stage) {
-        wire_free_ = std::max(wire_free_, now_) + bucket_.wire;
-        arrivals_.push({wire_free_ + bucket_.latency, bucket, stage});
+    void send(const Waiting& message) {
+        if (computes_)
+            waiting_.push_back(message);
+        else
+            leave(message);
+    }
+
+    void leave(const Waiting& message) {
+        wire_free_ = std::max(wire_free_, now_) + message.wire;
+        arrivals_.push({wire_free_ + bucket_.latency, message.bucket, message.stage});
+    }
+
+    /// From now on for so long, of what both sides have agreed on.
+    void travel(double seconds) {
+        wire_free_ = now_;
+        for (; agreed_ > 0 && seconds > 0; --agreed_) {
+            Waiting& first = waiting_.front();
+            const double part = std::min(first.wire, seconds);
+            seconds -= part;
+            first.wire -= part;
+            wire_free_ += part;
+            if (first.wire > 0) return;
+            arrivals_.push({wire_free_ + bucket_.latency, first.bucket, first.stage});
+            waiting_.pop_front();
+        }
     }
 
     void take_next() {
@@ -77,15 +113,16 @@ private:
         arrivals_.pop();
         now_ = std::max(now_, arrival.time) + bucket_.stage;
         if (arrival.stage + 1 < bucket_.stages)
-            send(arrival.bucket, arrival.stage + 1);
+            send({arrival.bucket, arrival.stage + 1, bucket_.wire});
         else if (!update_waits_)
             now_ += bucket_.update;
     }
 
     const Bucket& bucket_;
-    std::size_t buckets_, begun_ = 0;
-    bool update_waits_;
+    std::size_t buckets_, begun_ = 0, agreed_ = 0; ///< agreed: of those that wait
+    bool update_waits_, computes_ = true;
     double now_ = 0, wire_free_ = 0;
+    std::deque<Waiting> waiting_;
     std::priority_queue<Arrival, std::vector<Arrival>, std::greater<>> arrivals_;
 };
 
@@ -103,7 +140,8 @@ double with_exchange(const StepCosts& costs, const Cluster& cluster, double back
     found.chosen = comm::choose(cluster.network, cluster.messages, shares, costs.elements, cluster.ranks);
     const std::size_t length = std::min(costs.elements, found.chosen.bucket_blocks * sum_block);
     found.buckets = (costs.elements + length - 1) / length;
-    comm::Load load = comm::load_of(found.chosen.route, shares, length);
+    const comm::Load load = comm::load_of(found.chosen.route, shares, length);
+    found.stages = load.stages;
     found.exchange = comm::exchange_seconds(cluster.network, load, found.buckets, cluster.messages.precision);
 
     const auto stages = static_cast<double>(load.stages), buckets = static_cast<double>(found.buckets);
@@ -124,7 +162,8 @@ double with_exchange(const StepCosts& costs, const Cluster& cluster, double back
                         cluster.network.latency,
                         (found.sums - buckets * arriving) / buckets,
                         (driving + arriving) / stages,
-                        found.update / buckets};
+                        found.update / buckets,
+                        costs.window ? *costs.window / cluster.network.bandwidth : endless};
     return Timeline(bucket, found.buckets, costs.update_waits).end(costs.final_from, backward);
 }
 
@@ -146,6 +185,12 @@ Prediction step_of(const StepCosts& costs, const Cluster& cluster, double rows) 
         found.seconds = busy + with_exchange(costs, cluster, backward, found);
         found.sums += folds;
         found.left = std::max(0.0, found.seconds - found.compute - found.sums - found.update - found.driving);
+        // Who shares a core is not there at once when a stage's messages come, unless all wait for the network anyway.
+        if (cluster.core_share < 1) {
+            const double turns = std::max(found.left, cluster.turn * static_cast<double>(found.stages));
+            found.seconds += turns - found.left;
+            found.left = turns;
+        }
     } else {
         found.sums += folds;
         found.seconds = found.compute + found.sums + found.update;

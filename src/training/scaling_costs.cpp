@@ -1,6 +1,7 @@
 #include "training/scaling_costs.hpp"
 
 #include "comm/cores.hpp"
+#include "comm/window.hpp"
 #include "numerics/memory.hpp"
 #include "numerics/sums.hpp"
 #include "training/measure.hpp"
@@ -246,6 +247,8 @@ MeasuredCosts measure_costs(const comm::Communicator& world, const config::Confi
         found.network = exchange.between()->network;
         if (!found.network) found.network = comm::measure_network(all.trainer().nodes());
         set_driving(world, config, all, found);
+        const double window = comm::measure_window(all.trainer().nodes(), *found.network);
+        if (window < comm::most_window) found.costs.window = window;
     }
     return found;
 }

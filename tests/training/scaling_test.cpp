@@ -65,6 +65,14 @@ TEST(Scaling, HalfACoreTakesTwiceAsLongAndCountsAsHalf) {
     EXPECT_NEAR(half.efficiency, 1, 1e-12);
 }
 
+TEST(Scaling, WhoSharesACoreWaitsATurnAStage) {
+    Cluster cluster = cluster_of(2, 1, fast);
+    cluster.messages.route = comm::Route::scattered;
+    const double seconds = predict(costs_of(), cluster, rows).seconds;
+    cluster.core_share = 0.5;
+    EXPECT_NEAR(predict(costs_of(), cluster, rows).seconds, 2 * seconds + 2 * cluster.turn, 1e-9);
+}
+
 TEST(Scaling, ANetworkWithoutLimitsCostsTheSumsAlone) {
     for (const std::size_t nodes : {2, 16, 1024}) {
         const Prediction found = predict(costs_of(), cluster_of(nodes, 4, fast), rows);
@@ -84,11 +92,20 @@ TEST(Scaling, TheLastBucketTravelsAlone) {
     costs.sum = 0;
     const Prediction found = predict(costs, cluster, rows);
     EXPECT_EQ(found.buckets, 2U);
-    // 5.5 ms until the backward pass begins, 4 until its half, 200 of messages, and the last half of the update.
-    EXPECT_NEAR(found.seconds, 210.5e-3, 1e-9);
+    // 5.5 ms until the backward pass begins, 8 of it, at whose end the other side has agreed, 200 of messages, and the
+    // last half of the update.
+    EXPECT_NEAR(found.seconds, 214.5e-3, 1e-9);
     costs.update_waits = true;
-    EXPECT_NEAR(predict(costs, cluster, rows).seconds, 211.5e-3, 1e-9);
+    EXPECT_NEAR(predict(costs, cluster, rows).seconds, 215.5e-3, 1e-9);
+    // Looks at MPI in between: the first bucket is agreed on after 6 of the 8 ms.
+    costs.update_waits = false;
+    costs.final_from = {{0.5, 0.5}, {0.75, 0.5}, {1, 1}};
+    EXPECT_NEAR(predict(costs, cluster, rows).seconds, 212.5e-3, 1e-9);
+    // Of which 1 ms only may go by itself.
+    costs.window = 1e-3 * cluster.network.bandwidth;
+    EXPECT_NEAR(predict(costs, cluster, rows).seconds, 213.5e-3, 1e-9);
     // A pass much longer than the messages hides all but the last bucket.
+    costs.window.reset();
     costs.backward = {1, 0};
     EXPECT_NEAR(predict(costs, cluster, rows).seconds, 5.5e-3 + 1 + 100e-3 + 2e-3, 1e-9);
 }
