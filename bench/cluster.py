@@ -193,7 +193,10 @@ def main():
         signal.signal(name, lambda *_: sys.exit(1))
     with hosts.Hosts(RANKS) as cluster:
         comparison = Comparison(cluster, options)
-        comparison.prepare()
+        try:
+            comparison.prepare()
+        except Failed as error:
+            raise SystemExit(f"elbo failed: {error}") from None
         found = comparison.measure()
     print_table(found, options.batch * RANKS)
 
