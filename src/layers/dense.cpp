@@ -13,18 +13,22 @@ namespace {
 constexpr std::size_t rows_of_a_panel = 64, most_cached_bytes = std::size_t{512} << 10;
 
 /// Longer products are made in pieces of some milliseconds, so that messages between nodes travel meanwhile: a weight's
-/// gradient in panels of its rows, the input's in columns.
-constexpr double flops_of_a_piece = 1e9;
+/// gradient in panels of its rows, the input's in columns. Those of weights that lie in the cache cost nothing by it.
+constexpr double flops_of_a_piece = 1e9, flops_of_a_small_piece = 2.5e8;
+constexpr std::size_t small_weights = std::size_t{1} << 20;
 
-/// Units or inputs of a piece, of so many with these flops in all.
-std::size_t piece_of(std::size_t count, double flops) {
-    const double pieces = std::max(1.0, std::floor(flops / flops_of_a_piece));
-    return std::min(count, (static_cast<std::size_t>(static_cast<double>(count) / pieces) + 63) / 64 * 64);
+/// Units or inputs of a piece, of so many; the other side has `others`.
+std::size_t piece_of(std::size_t count, std::size_t others, std::size_t rows) {
+    const double flops = 2.0 * static_cast<double>(rows) * static_cast<double>(count * others);
+    const double pieces =
+        std::floor(flops / (count * others > small_weights ? flops_of_a_piece : flops_of_a_small_piece));
+    const auto piece = static_cast<std::size_t>(static_cast<double>(count) / std::max(1.0, pieces));
+    return std::min(count, (piece + 15) / 16 * 16);
 }
 
 std::size_t rows_of_panels(std::size_t units, std::size_t inputs, std::size_t rows) {
     if (rows * inputs * sizeof(float) < most_cached_bytes) return std::min(units, rows_of_a_panel);
-    return piece_of(units, 2.0 * static_cast<double>(rows * inputs) * static_cast<double>(units));
+    return piece_of(units, inputs, rows);
 }
 
 } // namespace
@@ -57,7 +61,7 @@ Dense::Dense(Activation activation, std::span<const Part> parts, const Building&
     }
     output_ = {units};
     panel_rows_ = rows_of_panels(units, inputs_, building.max_rows);
-    columns_ = piece_of(inputs_, 2.0 * static_cast<double>(building.max_rows * inputs_) * static_cast<double>(units));
+    columns_ = piece_of(inputs_, units, building.max_rows);
     if (keeps_slope_) slope_ = workspace_.plan(building.max_rows * units, precision_);
 }
 
