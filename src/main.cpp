@@ -79,15 +79,34 @@ std::function<Exit()> prepare_inspect(CLI::App& parser) {
     return [options] { return commands::inspect(*options); };
 }
 
+/// What `bench --scaling` is to predict.
+void add_scaling(CLI::App& parser, commands::ScalingOptions& options) {
+    parser.add_flag("--scaling", options.asked, "what a step costs on more nodes, by constants measured here");
+    const auto add = [&](const char* flag, auto& value, const char* meaning, const char* type) {
+        parser.add_option(flag, value, meaning)->type_name(type)->needs("--scaling");
+    };
+    const auto add_list = [&](const char* flag, auto& values, const char* meaning, const char* type) {
+        parser.add_option(flag, values, meaning)->delimiter(',')->type_name(type)->needs("--scaling");
+    };
+    add_list("--nodes", options.nodes, "of the cluster (1,2,4 ... 1024)", "N,..");
+    add_list("--bandwidth", options.bandwidths, "out of a node, Gb/s (as measured, or 25 and 200)", "G,..");
+    add("--latency", options.latency, "of a message, us (as measured, or 2; below 100 Gb/s 20)", "US");
+    add("--ranks-per-node", options.ranks, "ranks of a node (one for each core of this one)", "R");
+    add("--cores", options.cores, "cores of a node, if they are fewer than its ranks", "C");
+    add("--memory", options.memory, "what a node's memory moves, GB/s (no limit)", "G");
+}
+
 std::function<Exit()> prepare_bench(CLI::App& parser) {
-    auto options = std::make_shared<commands::BenchOptions>();
-    parser.add_option("config", options->configuration, "configuration, a YAML file")->required()->type_name("CONFIG");
-    parser.add_option("overrides", options->overrides, "keys set here, as for train")->type_name("key=value");
-    parser.add_option("--batch", options->batch, "samples a step over all ranks")->type_name("N");
-    parser.add_option("--precision", options->precision, "of products and activations: fp32 or bf16")->type_name("P");
-    parser.add_option("--seconds", options->seconds, "of measuring, after a warm-up (10)")->type_name("S");
-    parser.add_option("--json", options->json, "write the figures as JSON; - is standard output")->type_name("FILE");
-    return [options] { return commands::bench(*options); };
+    auto options = std::make_shared<commands::ScalingOptions>();
+    commands::BenchOptions& bench = options->bench;
+    parser.add_option("config", bench.configuration, "configuration, a YAML file")->required()->type_name("CONFIG");
+    parser.add_option("overrides", bench.overrides, "keys set here, as for train")->type_name("key=value");
+    parser.add_option("--batch", bench.batch, "samples a step over all ranks")->type_name("N");
+    parser.add_option("--precision", bench.precision, "of products and activations: fp32 or bf16")->type_name("P");
+    parser.add_option("--seconds", bench.seconds, "of measuring, after a warm-up (10)")->type_name("S");
+    parser.add_option("--json", bench.json, "write the figures as JSON; - is standard output")->type_name("FILE");
+    add_scaling(parser, *options);
+    return [options] { return options->asked ? commands::scaling(*options) : commands::bench(options->bench); };
 }
 
 /// Where the meanings begin in --help, so that lines fit 80 columns.

@@ -5,6 +5,7 @@
 #include "commands/allocations.hpp"
 #include "commands/commands.hpp"
 #include "commands/on_ranks.hpp"
+#include "commands/overrides.hpp"
 #include "numerics/convolution.hpp"
 #include "numerics/matmul.hpp"
 #include "numerics/peak.hpp"
@@ -35,16 +36,6 @@ struct Figures {
     std::uint64_t reorders = 0;                 ///< the most of any rank, a step
     std::size_t memory = 0;                     ///< bytes; what ranks share counts once
 };
-
-/// The key's value and, where one is given, the override's.
-std::vector<std::string> overrides_of(const BenchOptions& options) {
-    std::vector<std::string> overrides = options.overrides;
-    if (options.batch) overrides.push_back(fmt::format("training.batch={}", *options.batch));
-    if (!(options.seconds >= 0.1 && options.seconds <= 86400))
-        reject("--seconds: expected a number from 0.1 to 86400, found {}", options.seconds);
-    if (!options.precision.empty()) overrides.push_back("training.precision=" + options.precision);
-    return overrides;
-}
 
 std::uint64_t sum_over(const comm::Communicator& world, std::uint64_t mine) {
     std::uint64_t sum = 0;

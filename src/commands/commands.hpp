@@ -49,6 +49,19 @@ struct BenchOptions {
 };
 Exit bench(const BenchOptions& options);
 
+/// What a step would cost on clusters that are described; the rest measured as by bench.
+struct ScalingOptions {
+    BenchOptions bench;
+    bool asked = false;
+    std::vector<std::int64_t> nodes;   ///< empty: 1, 2, 4 ... 1024
+    std::vector<double> bandwidths;    ///< Gb/s out of a node
+    std::optional<double> latency;     ///< microseconds
+    std::optional<std::int64_t> ranks; ///< of a node
+    std::optional<double> cores;       ///< of a node
+    std::optional<double> memory;      ///< GB/s of a node
+};
+Exit scaling(const ScalingOptions& options);
+
 /// elbo's version and those of what it stands on.
 std::string version_text();
 

@@ -44,14 +44,14 @@ bool prefetches(const comm::Communicator& node, const config::Config& config) {
     return config.data.prefetch == "always" || (config.data.prefetch == "auto" && free_cores);
 }
 
+} // namespace
+
 comm::Messages messages_of(const config::Communication& settings) {
     comm::Messages messages{settings.bucket_bytes, std::nullopt, settings.precision};
     for (const comm::RouteKind& kind : comm::route_kinds())
         if (kind.name == settings.route) messages.route = kind.route;
     return messages;
 }
-
-} // namespace
 
 Trainer::Trainer(const comm::Communicator& world, const config::Config& config, std::uint64_t virtual_ranks,
                  const MakeInputs& inputs)

@@ -31,6 +31,9 @@ struct StepOutcome {
     std::string skipped;             ///< why there was no update; empty: there was one
 };
 
+/// As configured, what is left out to be chosen by measuring.
+comm::Messages messages_of(const config::Communication& settings);
+
 class Trainer {
 public:
     /// Takes the data that `inputs` gives (those configured, read from files) and builds the model, on all ranks

@@ -1,0 +1,61 @@
+#include "comm/window.hpp"
+
+#include "comm/mpi_call.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <vector>
+
+namespace elbo::comm {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int repeats = 5;
+constexpr std::size_t message_bytes = std::size_t{16} << 20;
+constexpr double greeting = 1e-3; ///< seconds of looking at MPI, so that both sides agree to begin
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+/// Bytes of a message that have gone by the time it could all have gone, without a look at MPI.
+double gone_by_itself(const Communicator& world, int to, int from, double bandwidth) {
+    static_assert(message_bytes <= std::numeric_limits<int>::max());
+    std::vector<std::byte> out(message_bytes), in(message_bytes);
+    MPI_Request both[2];
+    const int length = static_cast<int>(message_bytes);
+    world.barrier();
+    const auto start = Clock::now();
+    check(MPI_Irecv(in.data(), length, MPI_BYTE, from, 0, handle_of(world), &both[0]), "MPI_Irecv");
+    check(MPI_Isend(out.data(), length, MPI_BYTE, to, 0, handle_of(world), &both[1]), "MPI_Isend");
+    int done = 0;
+    while (!done && seconds_since(start) < greeting)
+        check(MPI_Testall(2, both, &done, MPI_STATUSES_IGNORE), "MPI_Testall");
+    const auto left_alone = Clock::now();
+    while (seconds_since(left_alone) < static_cast<double>(message_bytes) / bandwidth) continue;
+    const auto again = Clock::now();
+    check(MPI_Waitall(2, both, MPI_STATUSES_IGNORE), "MPI_Waitall");
+    return static_cast<double>(message_bytes) - bandwidth * (greeting + seconds_since(again));
+}
+
+} // namespace
+
+double measure_window(const Nodes& nodes, const Network& network) {
+    std::size_t least = std::numeric_limits<std::size_t>::max();
+    for (std::size_t node = 0; node < nodes.count(); ++node) least = std::min(least, nodes.ranks(node).size());
+    const auto local = static_cast<std::size_t>(nodes.node().rank());
+    const bool takes_part = local < least;
+    // Ranks that not every node has send to themselves, so that all make the same calls.
+    const int me = nodes.world().rank();
+    const int next = takes_part ? nodes.ranks((nodes.mine() + 1) % nodes.count())[local] : me;
+    const int before = takes_part ? nodes.ranks((nodes.mine() + nodes.count() - 1) % nodes.count())[local] : me;
+    std::vector<double> gone;
+    for (int i = 0; i < repeats; ++i)
+        gone.push_back(gone_by_itself(nodes.world(), next, before, network.bandwidth / static_cast<double>(least)));
+    std::ranges::sort(gone);
+    double sum = takes_part ? std::max(0.0, gone[repeats / 2]) : 0;
+    nodes.world().sum(std::span(&sum, 1));
+    return sum / static_cast<double>(nodes.count());
+}
+
+} // namespace elbo::comm
