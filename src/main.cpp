@@ -86,7 +86,12 @@ void add_scaling(CLI::App& parser, commands::ScalingOptions& options) {
         parser.add_option(flag, value, meaning)->type_name(type)->needs("--scaling");
     };
     const auto add_list = [&](const char* flag, auto& values, const char* meaning, const char* type) {
-        parser.add_option(flag, values, meaning)->delimiter(',')->type_name(type)->needs("--scaling");
+        // One word a flag: what follows may be a key's value.
+        parser.add_option(flag, values, meaning)
+            ->delimiter(',')
+            ->allow_extra_args(false)
+            ->type_name(type)
+            ->needs("--scaling");
     };
     add_list("--nodes", options.nodes, "of the cluster (1,2,4 ... 1024)", "N,..");
     add_list("--bandwidth", options.bandwidths, "out of a node, Gb/s (as measured, or 25 and 200)", "G,..");
