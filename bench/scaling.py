@@ -3,12 +3,16 @@
 and 2 to 4 virtual hosts joined by networks of chosen rates. A Markdown table.
 
   bench/scaling.py [--models mlp wide conv64] [--hosts 2 3 4] [--rates 1 4 10] [--rows N] [--rounds N] [--seconds S]
+  bench/scaling.py --clusters [--models ...] [--rows N] [--seconds S]
+
+The second prints what is predicted for 16, 128 and 1,024 nodes of 64 cores at 25 and 200 Gb/s, by constants of a rank on
+each core of this machine.
 
 --rates: Gb/s out of a host. --rows: a rank (128). --rounds: of everything in turn (3), of which medians are shown.
 --seconds: of one measurement, about (2). Needs root, Open MPI and two cores. ELBO: the program (build/elbo).
 
-What is predicted for a rank and for two follows from constants measured on one rank; what is predicted for hosts, from
-constants measured on two hosts without a limit. Hosts share this machine's cores: each has its part of them. A
+What is predicted for a rank follows from constants measured on one, for two from constants of two, and for hosts from
+those of two hosts without a limit. Hosts share this machine's cores: each has its part of them. A
 measurement during which other programs took more than a few hundredths of the machine is made again.
 """
 import argparse
@@ -31,6 +35,8 @@ import models
 CORES = len(os.sched_getaffinity(0))
 TOLERATED, TRIES, PATIENCE = 0.06, 8, 240
 PR_SET_CHILD_SUBREAPER = 36
+# What Ethernet, IP and TCP leave of a network's rate: the payload of a packet of 1,500 bytes.
+PAYLOAD = 1448 / 1514
 
 
 def busy():
@@ -88,6 +94,12 @@ class Scaling:
         return ["bench", *models.configuration(self.model), "data.prefetch=never", f"--batch={rows * ranks}",
                 f"--seconds={self.options.seconds}", "--json=-", *more]
 
+    def clusters(self):
+        """What the program says of clusters, measured undisturbed."""
+        asked = [word for word in self.arguments(self.options.rows, CORES) if word != "--json=-"]
+        asked += ["--scaling", "--nodes=1,16,128,1024", "--bandwidth=25,200", "--ranks-per-node=64"]
+        return undisturbed(lambda: elbo_cli.run(asked, CORES).out)
+
     def note(self, name, predicted, measured):
         lists = self.rows.setdefault(name, ([], []))
         lists[0].append(predicted)
@@ -98,38 +110,32 @@ class Scaling:
 
     def on_one_node(self):
         rows = self.options.rows
-        scaling = ["--scaling", "--nodes=1", "--bandwidth=1"]
-
-        def predicted(ranks):
-            return self.found(lambda: elbo_cli.run(self.arguments(rows, 1, *scaling, f"--ranks-per-node={ranks}")))
-
-        def measured(count, ranks):
-            return self.found(lambda: elbo_cli.run(self.arguments(count, ranks), None if ranks == 1 else ranks))
-
-        one, two = predicted(1), predicted(2)
-        for count in (rows // 2, rows, 2 * rows):
-            step = sum(one["costs"][name]["fixed"] + one["costs"][name]["a_row"] * count
-                       for name in ("data", "forward", "backward"))
-            step += one["costs"]["other"] + one["costs"]["update"] * one["parameters"]
-            self.note(f"1 rank, {count} rows", step, measured(count, 1)["seconds_a_step"])
-        self.note(f"2 ranks, {rows} rows", two["predictions"]["1000"]["1"]["seconds_a_step"],
-                  measured(rows, 2)["seconds_a_step"])
+        for ranks in (1, 2):
+            launched = None if ranks == 1 else ranks
+            scaling = ["--scaling", "--nodes=1", "--bandwidth=1", f"--ranks-per-node={ranks}"]
+            found = self.found(lambda: elbo_cli.run(self.arguments(rows, ranks, *scaling), launched))
+            costs, step = found["costs"], found["predictions"]["1000"]["1"]["seconds_a_step"]
+            a_row = sum(costs[name]["a_row"] for name in ("data", "forward", "backward"))
+            for count in (rows // 2, rows, 2 * rows):
+                measured = self.found(lambda: elbo_cli.run(self.arguments(count, ranks), launched))
+                self.note(f"{ranks} rank{'s' * (ranks > 1)}, {count} rows", step + a_row * (count - rows),
+                          measured["seconds_a_step"])
 
     def on_hosts(self, cluster):
         rows, rates = self.options.rows, self.options.rates
         for count in self.options.hosts:
             cluster.limit(None)
-            scaling = ["--scaling", f"--nodes={count}", f"--bandwidth={','.join(map(str, rates))}",
+            scaling = ["--scaling", f"--nodes={count}", f"--bandwidth={','.join(f'{rate * PAYLOAD:.3f}' for rate in rates)}",
                        "--ranks-per-node=1", f"--cores={min(1, CORES / count)}"]
             found = self.found(lambda: cluster.run(self.arguments(rows, 2, *scaling), (1, 1), ROOT))
             for rate in rates:
                 cluster.limit(f"{rate}gbit")
                 step = self.found(lambda: cluster.run(self.arguments(rows, count), (1,) * count, ROOT))
-                prediction = found["predictions"][f"{1000 * rate:.0f}"][str(count)]
+                prediction = list(found["predictions"].values())[rates.index(rate)][str(count)]
                 self.note(f"{count} hosts, {rate:g} Gb/s", prediction["seconds_a_step"], step["seconds_a_step"])
                 if self.options.verbose:
                     print(count, rate, prediction, found["costs"], found["network"], step["seconds_a_step"],
-                          step["phases"], "", sep="\n", file=sys.stderr)
+                          step["phases"], step.get("exchange"), sep="\n", file=sys.stderr)
 
     def print(self):
         for name, lists in self.rows.items():
@@ -146,16 +152,21 @@ def read_options():
     parser.add_argument("--rows", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2)
+    parser.add_argument("--clusters", action="store_true")
     parser.add_argument("--verbose", action="store_true", help="terms of each prediction, to the standard error")
     return parser.parse_args()
 
 
 def main():
     options = read_options()
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    if options.clusters:
+        for model in options.models:
+            print(f"{model}\n{Scaling(options, model).clusters()}", flush=True)
+        return
     reason = hosts.missing() if options.hosts else None
     if reason:
         raise SystemExit(reason)
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     # So that a signal ends the hosts, too, and what runs on them.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     print("| model | what | predicted, ms a step | measured | error |\n|---|---|---|---|---|", flush=True)

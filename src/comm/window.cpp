@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <limits>
 #include <vector>
 
@@ -12,14 +13,14 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int repeats = 5;
+constexpr int repeats = 9;
 constexpr std::size_t message_bytes = std::size_t{16} << 20;
 constexpr double greeting = 1e-3; ///< seconds of looking at MPI, so that both sides agree to begin
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-/// Bytes of a message that have gone by the time it could all have gone, without a look at MPI.
-double gone_by_itself(const Communicator& world, int to, int from, double bandwidth) {
+/// Of a message each way with so many seconds in it without a look at MPI. Collective.
+double seconds_of(const Communicator& world, int to, int from, double without) {
     static_assert(message_bytes <= std::numeric_limits<int>::max());
     std::vector<std::byte> out(message_bytes), in(message_bytes);
     MPI_Request both[2];
@@ -32,15 +33,21 @@ double gone_by_itself(const Communicator& world, int to, int from, double bandwi
     while (!done && seconds_since(start) < greeting)
         check(MPI_Testall(2, both, &done, MPI_STATUSES_IGNORE), "MPI_Testall");
     const auto left_alone = Clock::now();
-    while (seconds_since(left_alone) < static_cast<double>(message_bytes) / bandwidth) continue;
-    const auto again = Clock::now();
+    while (seconds_since(left_alone) < without) continue;
     check(MPI_Waitall(2, both, MPI_STATUSES_IGNORE), "MPI_Waitall");
-    return static_cast<double>(message_bytes) - bandwidth * (greeting + seconds_since(again));
+    return seconds_since(start);
+}
+
+/// Bytes of it that go while nobody looks for as long as all take.
+double gone_by_itself(const Communicator& world, int to, int from) {
+    const double all = 1e-9 * static_cast<double>(world.most(std::llround(1e9 * seconds_of(world, to, from, 0))));
+    const double longer = seconds_of(world, to, from, all) - all;
+    return static_cast<double>(message_bytes) * (1 - longer / all);
 }
 
 } // namespace
 
-double measure_window(const Nodes& nodes, const Network& network) {
+double measure_window(const Nodes& nodes) {
     std::size_t least = std::numeric_limits<std::size_t>::max();
     for (std::size_t node = 0; node < nodes.count(); ++node) least = std::min(least, nodes.ranks(node).size());
     const auto local = static_cast<std::size_t>(nodes.node().rank());
@@ -50,8 +57,7 @@ double measure_window(const Nodes& nodes, const Network& network) {
     const int next = takes_part ? nodes.ranks((nodes.mine() + 1) % nodes.count())[local] : me;
     const int before = takes_part ? nodes.ranks((nodes.mine() + nodes.count() - 1) % nodes.count())[local] : me;
     std::vector<double> gone;
-    for (int i = 0; i < repeats; ++i)
-        gone.push_back(gone_by_itself(nodes.world(), next, before, network.bandwidth / static_cast<double>(least)));
+    for (int i = 0; i < repeats; ++i) gone.push_back(gone_by_itself(nodes.world(), next, before));
     std::ranges::sort(gone);
     double sum = takes_part ? std::max(0.0, gone[repeats / 2]) : 0;
     nodes.world().sum(std::span(&sum, 1));

@@ -168,7 +168,8 @@ void print_table(const Question& question, const Link& link) {
 }
 
 std::string at_nodes(const std::optional<std::size_t>& nodes) {
-    return nodes ? fmt::format("at {} nodes", with_commas(*nodes)) : fmt::format("not up to {} nodes", most_nodes);
+    if (!nodes) return fmt::format("not up to {} nodes", with_commas(most_nodes));
+    return *nodes == 1 ? "on one node already" : fmt::format("at {} nodes", with_commas(*nodes));
 }
 
 /// The last table row's choices, the point where too much is lost, and what moves it.

@@ -247,7 +247,7 @@ MeasuredCosts measure_costs(const comm::Communicator& world, const config::Confi
         found.network = exchange.between()->network;
         if (!found.network) found.network = comm::measure_network(all.trainer().nodes());
         set_driving(world, config, all, found);
-        const double window = comm::measure_window(all.trainer().nodes(), *found.network);
+        const double window = comm::measure_window(all.trainer().nodes());
         if (window < comm::most_window) found.costs.window = window;
     }
     return found;
