@@ -4,7 +4,7 @@ with replicated parameters and MPI_Allreduce after the backward pass; PyTorch's 
 in one run; a Markdown table of medians, with the part of the exchange that computation hides.
 
   bench/cluster.py [--model mlp|iwae|wide] [--batch N] [--rate auto|none|1gbit] [--rounds N] [--seconds S]
-                   [--way NAME ...] [key=value ...]
+                   [--way NAME] ... [key=value ...]
 
 --batch: samples a rank (1024). --rate: what a host sends at most; auto: so much that what elbo sends takes as long as
 its backward pass; none: what the machine can. --seconds: of one measurement, about (3). key=value: for elbo, for
@@ -62,7 +62,8 @@ def outputs(commands, environment, seconds):
     for process, (_, errors) in zip(processes, said):
         if process.returncode != 0:
             lines = errors.strip().splitlines() or [f"status {process.returncode}"]
-            raise Failed("\n".join(lines[-12:]))
+            # Around elbo's own message mpirun says more.
+            raise Failed("\n".join([line for line in lines if line.startswith("elbo: ")] or lines[-12:]))
     return [out for out, _ in said]
 
 
@@ -173,9 +174,11 @@ def read_options():
     parser.add_argument("--rate", default="auto")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3)
-    parser.add_argument("--way", choices=list(NAMES), nargs="+", default=list(NAMES))
+    parser.add_argument("--way", choices=list(NAMES), action="append", help="one of them; may be given several times")
     parser.add_argument("overrides", nargs="*", metavar="key=value")
-    return parser.parse_intermixed_args()
+    options = parser.parse_intermixed_args()
+    options.way = options.way or list(NAMES)
+    return options
 
 
 def main():
@@ -193,7 +196,10 @@ def main():
         signal.signal(name, lambda *_: sys.exit(1))
     with hosts.Hosts(RANKS) as cluster:
         comparison = Comparison(cluster, options)
-        comparison.prepare()
+        try:
+            comparison.prepare()
+        except Failed as error:
+            raise SystemExit(f"elbo failed: {error}") from None
         found = comparison.measure()
     print_table(found, options.batch * RANKS)
 

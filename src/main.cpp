@@ -86,9 +86,10 @@ void add_scaling(CLI::App& parser, commands::ScalingOptions& options) {
         parser.add_option(flag, value, meaning)->type_name(type)->needs("--scaling");
     };
     const auto add_list = [&](const char* flag, auto& values, const char* meaning, const char* type) {
+        // One word a flag: what follows may be a key's value.
         parser.add_option(flag, values, meaning)
             ->delimiter(',')
-            ->allow_extra_args(false) // what follows is an override
+            ->allow_extra_args(false)
             ->type_name(type)
             ->needs("--scaling");
     };

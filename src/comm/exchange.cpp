@@ -15,6 +15,8 @@ namespace {
 
 /// Buckets that have not arrived and are looked at in turn.
 constexpr int looks_at_once = 3;
+/// Looks without an arrival after which the backward pass goes on.
+constexpr int idle_looks = 4;
 
 /// Empty looks before a waiting rank lets another have its core.
 constexpr int patience = 4096;
@@ -153,15 +155,18 @@ void Exchange::progress() {
 void Exchange::drive_messages() {
     // While computing it is the messages' cost; while waiting there is nothing else to do.
     const InPhase driving(clock_, clock_ && clock_->phase() == Phase::waiting ? Phase::waiting : Phase::messages);
-    // Each look at a bucket has MPI look at its connections. Buckets arrive about in their order, so that few of those
-    // under way are worth one.
-    int looks = 0;
-    for (std::size_t bucket = completed_; bucket < begun_ && looks < looks_at_once; ++bucket) {
-        if (!remote_->advance(bucket)) {
-            ++looks;
-        } else if (bucket == completed_) {
-            if (clock_ && clock_->recording()) record_flight(bucket);
-            complete(bucket);
+    // Each look has MPI look at its connections. Buckets arrive about in their order, so that few of those under way
+    // are worth one; but as long as some arrive there is more to fetch and to send.
+    for (int idle = 0; completed_ < begun_ && idle < idle_looks; ++idle) {
+        std::size_t bucket = completed_;
+        for (int looks = 0; bucket < begun_ && looks < looks_at_once; ++bucket) {
+            if (!remote_->advance(bucket)) {
+                ++looks;
+            } else if (bucket == completed_) {
+                if (clock_ && clock_->recording()) record_flight(bucket);
+                complete(bucket);
+                idle = 0;
+            }
         }
     }
 }

@@ -2,6 +2,9 @@
 // strides, so nothing is reordered.
 #include "layers/dense.hpp"
 
+#include <algorithm>
+#include <cmath>
+
 namespace elbo::layers {
 namespace {
 
@@ -9,14 +12,23 @@ namespace {
 /// and used. Each panel reads the layer's whole input, which has to lie in the cache then.
 constexpr std::size_t rows_of_a_panel = 64, most_cached_bytes = std::size_t{512} << 10;
 
-/// With longer inputs four panels, so that between nodes the first can travel while the others are computed; not of
-/// large weights, whose products take 5 % longer by panels.
-constexpr std::size_t few_panels = 4, most_paneled_bytes = std::size_t{4} << 20;
+/// Longer products are made in pieces of some milliseconds, so that messages between nodes travel meanwhile: a weight's
+/// gradient in panels of its rows, the input's in columns. Those of weights that lie in the cache cost nothing by it.
+constexpr double flops_of_a_piece = 1e9, flops_of_a_small_piece = 2.5e8;
+constexpr std::size_t small_weights = std::size_t{1} << 20;
+
+/// Units or inputs of a piece, of so many; the other side has `others`.
+std::size_t piece_of(std::size_t count, std::size_t others, std::size_t rows) {
+    const double flops = 2.0 * static_cast<double>(rows) * static_cast<double>(count * others);
+    const double pieces =
+        std::floor(flops / (count * others > small_weights ? flops_of_a_piece : flops_of_a_small_piece));
+    const auto piece = static_cast<std::size_t>(static_cast<double>(count) / std::max(1.0, pieces));
+    return std::min(count, (piece + 15) / 16 * 16);
+}
 
 std::size_t rows_of_panels(std::size_t units, std::size_t inputs, std::size_t rows) {
     if (rows * inputs * sizeof(float) < most_cached_bytes) return std::min(units, rows_of_a_panel);
-    if (units * inputs * sizeof(float) > most_paneled_bytes) return units;
-    return std::min(units, std::max(rows_of_a_panel, units / few_panels / 16 * 16));
+    return piece_of(units, inputs, rows);
 }
 
 } // namespace
@@ -49,6 +61,7 @@ Dense::Dense(Activation activation, std::span<const Part> parts, const Building&
     }
     output_ = {units};
     panel_rows_ = rows_of_panels(units, inputs_, building.max_rows);
+    columns_ = piece_of(inputs_, units, building.max_rows);
     if (keeps_slope_) slope_ = workspace_.plan(building.max_rows * units, precision_);
 }
 
@@ -78,8 +91,9 @@ void Dense::backward(const Pass& pass, ConstAnyMatrix in, ConstAnyMatrix out, An
                      std::span<float> gradients, const FinalFrom& final_from) {
     const ConstAnyMatrix kept = keeps_slope_ ? ConstAnyMatrix(slope(out.rows())) : out;
     backpropagate_activation(activation_, kept, diff_out, gradients.subspan(bias_, units()));
-    if (diff_in.columns() != 0) {
-        diff_in_(diff_out, weight(pass.values), diff_in);
+    for (std::size_t first = 0; first < diff_in.columns(); first += columns_) {
+        const std::size_t count = std::min(columns_, diff_in.columns() - first);
+        diff_in_(diff_out, weight(pass.values).some_columns(first, count), diff_in.some_columns(first, count));
         final_from(nothing_more);
     }
     const std::size_t panels = std::max<std::size_t>(1, units() / panel_rows_);

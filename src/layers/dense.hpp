@@ -40,6 +40,7 @@ private:
     Shape output_;
     std::size_t weight_ = 0, bias_ = 0; ///< offsets in the flat arrays
     std::size_t panel_rows_ = 0;        ///< of the weight's gradient, computed at a time
+    std::size_t columns_ = 0;           ///< of the gradient by the input, the same
     Workspace& workspace_;
     std::size_t slope_ = 0; ///< in the workspace, where the activation keeps it
     bool keeps_slope_;

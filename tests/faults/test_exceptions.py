@@ -8,9 +8,9 @@ import elbo_cli
 import faults
 
 RANKS = 3
-# The places are the phases' names (src/comm/phase.hpp); these are not entered by a training that runs: the last two
+# The places are the phases' names (src/comm/phase.hpp); these are not entered by a training that runs: the last three
 # are the clock's alone.
-NOT_ENTERED = ("starting", "ended", "waiting", "reporting")
+NOT_ENTERED = ("starting", "ended", "waiting", "reporting", "messages")
 # Phases of rank 0 alone.
 OF_RANK_0 = ("saving", "picture")
 # Which visit: past a checkpoint or two, and in every start of the run again.

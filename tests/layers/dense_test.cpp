@@ -1,5 +1,6 @@
 // The dense layer: figures from PyTorch, gradients by differences for every activation, short batches, places of parts.
 #include "layers/dense.hpp"
+#include "numerics/matmul.hpp"
 #include "support/gradient_check.hpp"
 #include "support/settings.hpp"
 
@@ -8,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <tuple>
 
 namespace elbo::layers {
 namespace {
@@ -168,22 +170,40 @@ TEST(Dense, LeavesTheInputsGradientAloneWhereUnwanted) {
 }
 
 /// What is told to be final is: nothing from there on changes any more, nor are the values read again.
-/// Four panels where the batch does not fit the cache, one where the weights do not either.
-TEST(Dense, HasFewPanelsWhereBatchesAreLong) {
-    for (const auto& [rows, inputs, units, panels] :
-         {std::tuple<std::size_t, std::size_t, std::size_t, std::size_t>{1024, 200, 400, 4},
-          {1024, 200, 130, 2},
-          {1024, 200, 80, 1},
-          {600, 1024, 1100, 1}}) {
+/// A product of 2^32 operations is made in four pieces where the weights are 8 MiB, one of 2^30 in four where they are
+/// 2 MiB; small inputs in panels of 64 units.
+TEST(Dense, MakesLongProductsInPieces) {
+    for (const auto& [rows, inputs, units, pieces] :
+         {std::tuple<std::size_t, std::size_t, std::size_t, std::size_t>{1024, 2048, 1024, 4},
+          {1024, 1024, 512, 4},
+          {64, 64, 256, 4}}) {
         Bench bench("tanh", rows, inputs, units);
         bench.forward();
-        std::size_t told = 0;
-        bench.backward(false, [&](std::size_t from) {
-            EXPECT_NE(from, nothing_more) << "the first layer has no product for its input";
-            ++told;
-        });
-        EXPECT_EQ(told, panels - 1) << units;
+        std::size_t told = 0, looks = 0;
+        bench.backward(true, [&](std::size_t from) { ++(from == nothing_more ? looks : told); });
+        EXPECT_EQ(told, pieces - 1) << units;
+        EXPECT_EQ(looks, rows == 64 ? 1 : pieces) << units;
+        bench.backward(false, [&](std::size_t from) { EXPECT_NE(from, nothing_more) << "there is no such product"; });
     }
+}
+
+/// The gradient by the input, made in pieces, against one that is made at once.
+TEST(Dense, PiecesAreTheWhole) {
+    const std::size_t rows = 1030, inputs = 1100, units = 900;
+    Bench bench("identity", rows, inputs, units);
+    bench.values = test::random_values(bench.values.size(), 0.5f, 1);
+    bench.in = test::random_values(bench.in.size(), 1, 2);
+    bench.diff_out = test::random_values(bench.diff_out.size(), 1, 3);
+    bench.forward();
+    const std::vector<float> diff_out = bench.diff_out;
+    bench.backward(true);
+    Product whole(Transpose::none), whole_weight(Transpose::a);
+    std::vector<float> expected(rows * inputs), weight(units * inputs);
+    const ConstAnyMatrix diff{diff_out.data(), rows, units};
+    whole(diff, ConstAnyMatrix{bench.values.data(), units, inputs}, {expected.data(), rows, inputs});
+    whole_weight(diff, ConstAnyMatrix{bench.in.data(), rows, inputs}, {weight.data(), units, inputs});
+    for (std::size_t i = 0; i < expected.size(); ++i) ASSERT_NEAR(bench.diff_in[i], expected[i], 1e-3) << i;
+    for (std::size_t i = 0; i < weight.size(); ++i) ASSERT_NEAR(bench.gradients[i], weight[i], 1e-3) << i;
 }
 
 TEST(Dense, IsDonePanelByPanel) {

@@ -151,6 +151,11 @@ TEST(Product, AllocatesNothingLargeOncePrepared) {
         product(a.view, b.view, result.view, bias.view.row(0));
         allocations.on = false;
         EXPECT_LE(allocations.largest, 4096u) << text(c);
+        // On AVX2 oneDNN 3 compiles some kernels in pieces at the first call of all, so that the second is counted.
+        allocations = {.on = true};
+        product(a.view, b.view, result.view, bias.view.row(0));
+        allocations.on = false;
+        EXPECT_LE(allocations.largest, 4096u) << text(c);
         EXPECT_LE(allocations.count, 20u) << text(c);
         allocations = {.on = true};
         Product(transpose, true)(a.view, b.view, result.view, bias.view.row(0));
