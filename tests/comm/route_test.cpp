@@ -51,7 +51,7 @@ Shares dealt(std::size_t virtual_ranks, const std::vector<std::size_t>& ranks) {
 /// All nodes, stage by stage; what is sent but not received, or received but not sent, fails.
 class Play {
 public:
-    Play(Route route, const Shares& shares, std::size_t count) : shares_(shares), total_(shares.all(), shares.roots()) {
+    Play(Route route, const Shares& shares, std::size_t count) : total_(shares.all(), shares.roots()) {
         for (std::size_t node = 0; node < shares.nodes(); ++node) {
             nodes_.push_back({plan_of(route, shares, node, count), {}, {}, Floats(count, NAN)});
             nodes_.back().inbox.assign(nodes_.back().plan.inbox, NAN);
@@ -123,7 +123,6 @@ private:
         }
     }
 
-    const Shares& shares_;
     Summation total_;
     std::vector<Node> nodes_;
     std::vector<Load> loads_;
