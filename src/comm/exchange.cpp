@@ -1,6 +1,5 @@
 #include "comm/exchange.hpp"
 
-#include "comm/mpi_call.hpp"
 #include "numerics/any_matrix.hpp"
 #include "numerics/sums.hpp"
 

@@ -18,24 +18,13 @@ constexpr double long_enough = 0.01; ///< seconds for bytes a message
 /// A rank and its counterparts on the next node and the one before; ranks that not every node has take no part.
 class Ring {
 public:
-    explicit Ring(const Nodes& nodes) : world_(nodes.world()) {
-        std::size_t least = std::numeric_limits<std::size_t>::max();
-        for (std::size_t node = 0; node < nodes.count(); ++node) least = std::min(least, nodes.ranks(node).size());
-        const auto local = static_cast<std::size_t>(nodes.node().rank());
-        ranks_ = least;
-        takes_part_ = local < least;
-        if (!takes_part_) return;
-        next_ = nodes.ranks((nodes.mine() + 1) % nodes.count())[local];
-        before_ = nodes.ranks((nodes.mine() + nodes.count() - 1) % nodes.count())[local];
-    }
-
-    std::size_t ranks_of_a_node() const { return ranks_; }
+    explicit Ring(const Nodes& nodes) : world_(nodes.world()), neighbours_(nodes.neighbours()) {}
 
     /// Seconds of `count` messages of so many bytes each way, under way together; the slowest rank's. Collective.
     double seconds(std::size_t bytes, int count) {
         world_.barrier();
         std::int64_t taken = 0;
-        if (takes_part_) {
+        if (neighbours_) {
             out_.resize(bytes);
             in_.resize(bytes * static_cast<std::size_t>(count));
             const auto start = std::chrono::steady_clock::now();
@@ -52,16 +41,15 @@ private:
         for (int i = 0; i < count; ++i) {
             std::byte* const in = in_.data() + static_cast<std::size_t>(i) * bytes;
             MPI_Request* const pair = &requests[2 * static_cast<std::size_t>(i)];
-            check(MPI_Irecv(in, length, MPI_BYTE, before_, i, handle_of(world_), pair), "MPI_Irecv");
-            check(MPI_Isend(out_.data(), length, MPI_BYTE, next_, i, handle_of(world_), pair + 1), "MPI_Isend");
+            check(MPI_Irecv(in, length, MPI_BYTE, neighbours_->before, i, handle_of(world_), pair), "MPI_Irecv");
+            check(MPI_Isend(out_.data(), length, MPI_BYTE, neighbours_->next, i, handle_of(world_), pair + 1),
+                  "MPI_Isend");
         }
         check(MPI_Waitall(static_cast<int>(requests.size()), requests.data(), MPI_STATUSES_IGNORE), "MPI_Waitall");
     }
 
     const Communicator& world_;
-    std::size_t ranks_ = 0;
-    bool takes_part_ = false;
-    int next_ = 0, before_ = 0;
+    std::optional<Nodes::Neighbours> neighbours_;
     std::vector<std::byte> out_, in_;
 };
 
@@ -86,7 +74,7 @@ Network measure_network(const Nodes& nodes) {
     double seconds = ring.seconds(bytes, 1);
     while (seconds < long_enough && bytes < most_bytes) seconds = ring.seconds(bytes *= 2, 1);
     seconds = std::max(1e-9, std::min(seconds, ring.seconds(bytes, 1)) - network.latency);
-    network.bandwidth = static_cast<double>(bytes * ring.ranks_of_a_node()) / seconds;
+    network.bandwidth = static_cast<double>(bytes * nodes.fewest_ranks()) / seconds;
     return network;
 }
 

@@ -20,6 +20,16 @@ Nodes::Nodes(const Communicator& world, bool shared) : world_(world), node_(worl
     }
 }
 
+std::size_t Nodes::fewest_ranks() const {
+    return std::ranges::min(ranks_, {}, [](const std::vector<int>& ranks) { return ranks.size(); }).size();
+}
+
+std::optional<Nodes::Neighbours> Nodes::neighbours() const {
+    const auto local = static_cast<std::size_t>(node_.rank());
+    if (local >= fewest_ranks()) return std::nullopt;
+    return Neighbours{ranks_[(mine_ + 1) % count()][local], ranks_[(mine_ + count() - 1) % count()][local]};
+}
+
 Leaves Nodes::leaves_of(std::size_t node, std::size_t local, std::size_t virtual_ranks) const {
     const std::size_t places = static_cast<std::size_t>(world_.size()), place = first_place_[node] + local;
     return {virtual_ranks * place / places, virtual_ranks * (place + 1) / places};

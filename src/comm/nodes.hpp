@@ -4,6 +4,7 @@
 #include "comm/communicator.hpp"
 #include "comm/summation.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,14 @@ public:
     std::size_t mine() const { return mine_; }
     /// World ranks of a node, ascending; nodes are ordered by their lowest.
     const std::vector<int>& ranks(std::size_t node) const { return ranks_[node]; }
+
+    /// This rank's counterparts on the next node and the one before, in a ring; nullopt for a rank that not every node
+    /// has.
+    struct Neighbours {
+        int next, before;
+    };
+    std::optional<Neighbours> neighbours() const;
+    std::size_t fewest_ranks() const; ///< of any node
 
     /// Virtual ranks of a node, and of one of its ranks: contiguous, dealt in the order of nodes and ranks in them.
     Leaves leaves_of(std::size_t node, std::size_t virtual_ranks) const;

@@ -14,20 +14,19 @@
 namespace elbo::comm {
 namespace {
 
-/// Between two ranks for a bucket.
-constexpr std::size_t most_messages = 128;
+/// Between two ranks for a bucket: far more than the subtrees and pieces that a slice can have.
+constexpr std::size_t most_messages = 1024;
 
 /// Messages of one direction for one stage; prepared once, started every step.
 class Requests {
 public:
     Requests() = default;
-    Requests(Requests&& other) noexcept : all_(std::move(other.all_)) {}
-    Requests& operator=(Requests&&) = delete;
+    Requests(const Requests&) = delete;
+    Requests& operator=(const Requests&) = delete;
     ~Requests() {
         for (MPI_Request& request : all_) MPI_Request_free(&request);
     }
     MPI_Request* add() { return &all_.emplace_back(MPI_REQUEST_NULL); }
-    std::size_t count() const { return all_.size(); }
     void start() {
         if (!all_.empty()) check(MPI_Startall(static_cast<int>(all_.size()), all_.data()), "MPI_Startall");
     }
@@ -220,10 +219,9 @@ struct Remote::State {
         int known = 0;
         check(MPI_Comm_get_attr(comm, MPI_TAG_UB, static_cast<void*>(&most), &known), "MPI_Comm_get_attr");
         if (static_cast<std::size_t>(index) >= most_messages || (known && tag > static_cast<std::size_t>(*most)))
-            fail("{} buckets of gradients are more than this MPI has tags for; a larger communication.bucket_bytes "
-                 "makes "
-                 "them fewer",
-                 buckets.size());
+            fail("bucket {} of gradients, message {}: more than this MPI has tags for; a larger "
+                 "communication.bucket_bytes makes them fewer",
+                 buckets.size(), index + 1);
         return static_cast<int>(tag);
     }
 

@@ -48,18 +48,14 @@ double gone_by_itself(const Communicator& world, int to, int from) {
 } // namespace
 
 double measure_window(const Nodes& nodes) {
-    std::size_t least = std::numeric_limits<std::size_t>::max();
-    for (std::size_t node = 0; node < nodes.count(); ++node) least = std::min(least, nodes.ranks(node).size());
-    const auto local = static_cast<std::size_t>(nodes.node().rank());
-    const bool takes_part = local < least;
     // Ranks that not every node has send to themselves, so that all make the same calls.
     const int me = nodes.world().rank();
-    const int next = takes_part ? nodes.ranks((nodes.mine() + 1) % nodes.count())[local] : me;
-    const int before = takes_part ? nodes.ranks((nodes.mine() + nodes.count() - 1) % nodes.count())[local] : me;
+    const std::optional<Nodes::Neighbours> others = nodes.neighbours();
+    const auto [next, before] = others.value_or(Nodes::Neighbours{me, me});
     std::vector<double> gone;
     for (int i = 0; i < repeats; ++i) gone.push_back(gone_by_itself(nodes.world(), next, before));
     std::ranges::sort(gone);
-    double sum = takes_part ? std::max(0.0, gone[repeats / 2]) : 0;
+    double sum = others ? std::max(0.0, gone[repeats / 2]) : 0;
     nodes.world().sum(std::span(&sum, 1));
     return sum / static_cast<double>(nodes.count());
 }

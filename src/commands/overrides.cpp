@@ -1,5 +1,9 @@
 #include "commands/overrides.hpp"
 
+#include "base/error.hpp"
+
+#include <fmt/format.h>
+
 namespace elbo::commands {
 
 std::vector<std::string> overrides_of(const BenchOptions& options) {

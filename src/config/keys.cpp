@@ -18,6 +18,8 @@ constexpr double most_rows = 1e9;
 constexpr std::string_view placeholders =
     "folder of the run; {key} stands for the value of another key, as in runs/z{model.latent}-s{seed}";
 
+Precision precision_in(const Checked& v) { return v.text() == "bf16" ? Precision::bf16 : Precision::fp32; }
+
 const auto table = std::to_array<CoreKey>({
     {{"output", Type::path, "", placeholders, Effect::none}, [](Config& c, const Checked& v) { c.output = v.text(); }},
     {{"seed", Type::integer, "1", "of initial values, sample order and noise", Effect::model, 0, 4294967295.0},
@@ -171,9 +173,7 @@ const auto table = std::to_array<CoreKey>({
       -no_bound,
       no_bound,
       {"fp32", "bf16"}},
-     [](Config& c, const Checked& v) {
-         c.training.precision = v.text() == "bf16" ? Precision::bf16 : Precision::fp32;
-     }},
+     [](Config& c, const Checked& v) { c.training.precision = precision_in(v); }},
     {{"training.accumulate", Type::integer, "1",
       "rounds in which each rank computes its part of a batch, with one exchange and one update: memory of activations "
       "for one round alone; training.virtual_ranks is then the number of ranks at the first start times the rounds",
@@ -240,9 +240,7 @@ const auto table = std::to_array<CoreKey>({
       -no_bound,
       no_bound,
       {"fp32", "bf16"}},
-     [](Config& c, const Checked& v) {
-         c.communication.precision = v.text() == "bf16" ? Precision::bf16 : Precision::fp32;
-     }},
+     [](Config& c, const Checked& v) { c.communication.precision = precision_in(v); }},
     {{"communication.stall_seconds",
       Type::number,
       "60",

@@ -34,12 +34,6 @@ double warm_up(const comm::Communicator& world, Trainer& trainer, double seconds
     return taken / static_cast<double>(steps);
 }
 
-double median_of(std::vector<double> values) {
-    std::ranges::sort(values);
-    const std::size_t middle = values.size() / 2;
-    return values.size() % 2 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
-
 /// Seconds that the last bucket travels after the last step's backward pass if buckets travel one after the other, each
 /// for its part of `alone`.
 double tail_of(const comm::Exchange& exchange, double alone) {
@@ -75,6 +69,12 @@ void make_steps(Trainer& trainer, std::uint64_t count) {
         }
         trainer.step();
     }
+}
+
+double median_of(std::vector<double> values) {
+    std::ranges::sort(values);
+    const std::size_t middle = values.size() / 2;
+    return values.size() % 2 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
 double Measured::median() const { return median_of(rates); }

@@ -12,6 +12,9 @@ config::Config for_measuring(config::Config config);
 /// Makes steps, one epoch after the other. Collective.
 void make_steps(Trainer& trainer, std::uint64_t count);
 
+/// The mean of the middle two of an even number of values.
+double median_of(std::vector<double> values);
+
 struct Measured {
     std::vector<double> rates; ///< samples a second of all ranks together, one a repeat, ascending
     std::uint64_t steps = 0;   ///< of all repeats

@@ -19,12 +19,6 @@ namespace {
 constexpr int rounds = 9, passes = 9;
 constexpr std::uint64_t first_steps = 3, fewer = 4;
 
-double median_of(std::vector<double> values) {
-    std::ranges::sort(values);
-    const std::size_t middle = values.size() / 2;
-    return values.size() % 2 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
-
 double mean_over(const comm::Communicator& world, double mine) {
     world.sum(std::span(&mine, 1));
     return mine / world.size();

@@ -8,7 +8,9 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
+import unittest
 
 import elbo_cli
 
@@ -62,6 +64,14 @@ def missing():
     finally:
         subprocess.run(["ip", "netns", "del", name], **quiet)
     return None
+
+
+def main():
+    """Runs a script's tests, or ends with 77 and the reason where virtual hosts cannot be had."""
+    if reason := missing():
+        print(f"skipped: {reason}")
+        sys.exit(77)
+    unittest.main("__main__")
 
 
 def ip(*words):
