@@ -64,6 +64,8 @@ elbo_find(zlib1g-dev ZLIB)
 elbo_library(zlib ZLIB::ZLIB)
 
 elbo_pkg_library(spng spng libspng-dev)
+elbo_pkg_library(turbojpeg libturbojpeg libturbojpeg0-dev)
+elbo_pkg_library(archive libarchive libarchive-dev)
 elbo_pkg_library(xxhash libxxhash libxxhash-dev)
 elbo_pkg_library(highway libhwy libhwy-dev)
 # Kernels are compiled for the baseline, AVX2 and AVX-512, not for the eras between (x86: bits 0 to 13 of
@@ -72,6 +74,16 @@ target_compile_definitions(elbo_highway_library INTERFACE
   "HWY_DISABLED_TARGETS=((0x3FFF&~(HWY_AVX2|HWY_AVX3))|0xF000000)")
 # A product and a sum fuse only where the code says so: no bit depends on what the compiler makes of a loop.
 target_compile_options(elbo_highway_library INTERFACE -ffp-contract=off)
+
+find_path(CSV_INCLUDE_DIR csv.h)
+find_library(CSV_LIBRARY csv)
+if(NOT CSV_INCLUDE_DIR OR NOT CSV_LIBRARY)
+  elbo_note_missing(libcsv libcsv-dev)
+endif()
+add_library(elbo_csv_library INTERFACE)
+target_include_directories(elbo_csv_library SYSTEM INTERFACE ${CSV_INCLUDE_DIR})
+target_link_libraries(elbo_csv_library INTERFACE ${CSV_LIBRARY})
+add_library(elbo::csv ALIAS elbo_csv_library)
 
 find_path(RANDOM123_INCLUDE_DIR Random123/philox.h)
 if(NOT RANDOM123_INCLUDE_DIR)

@@ -23,7 +23,7 @@ ROOMS = {
     r"yaml-cpp/": {"config"},
     r"CLI/": {"main.cpp"},
     r"(s?png|jpeglib|turbojpeg)": {"images"},
-    r"zlib\.h$": {"convert"},
+    r"(zlib|archive|archive_entry|csv)\.h$": {"convert"},
     r"nlohmann/": {"report"},
     r"(hwy|Random123)/": set(LAYOUT[:LAYOUT.index("base")]),
 }
