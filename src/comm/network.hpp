@@ -16,15 +16,19 @@ struct Network {
     double latency = 0;   ///< of a short message, from call to arrival
     double gap = 0;       ///< from one short message to the next
     double bandwidth = 0; ///< bytes a second out of a node, while as many come in
+    /// Bytes of the longest message that leaves without its receiver's answer, which a receiver that computes gives
+    /// late; 0: not known.
+    std::size_t eager = 0;
 };
 
 /// All ranks at once, each with its counterparts on the next node and the one before: some ten milliseconds, on slow
 /// networks half a second. Collective over all ranks of two nodes or more.
 Network measure_network(const Nodes& nodes);
 
-/// Seconds of exchanging `elements` in buckets of bucket_elements, one after the other without a pause, and of the last
-/// bucket alone, which nothing hides.
-double exchange_seconds(const Network& network, const Load& bucket, std::size_t buckets, Precision precision);
+/// Seconds of exchanging so many buckets, one after the other without a pause, and of the last bucket alone, which
+/// nothing hides. ranks: of a node; each sends its part of a bucket.
+double exchange_seconds(const Network& network, const Load& bucket, std::size_t buckets, std::size_t ranks,
+                        Precision precision);
 
 /// How gradients travel between nodes; what is left out is chosen by measuring.
 struct Messages {

@@ -258,6 +258,7 @@ report::Fields fields_of_overlap(const training::Trainer& trainer, const Figures
         fields.emplace_back("exchange.bandwidth", between.network->bandwidth);
         fields.emplace_back("exchange.latency", between.network->latency);
         fields.emplace_back("exchange.gap", between.network->gap);
+        fields.emplace_back("exchange.eager", static_cast<std::int64_t>(between.network->eager));
     }
     return fields;
 }

@@ -65,7 +65,7 @@ std::vector<Link> links_of(const ScalingOptions& options, const std::optional<co
                   options.bandwidths.empty() && measured.has_value(),
                   measured.has_value(),
                   false};
-        if (measured) link.network = {measured->latency, measured->gap, bandwidth};
+        if (measured) link.network = {measured->latency, measured->gap, bandwidth, measured->eager};
         if (options.latency) {
             link.network.latency = *options.latency * 1e-6;
             link.asked_latency = true;
@@ -238,6 +238,7 @@ report::Fields fields_of_costs(const training::MeasuredCosts& measured) {
         fields.emplace_back("network.bandwidth", measured.network->bandwidth);
         fields.emplace_back("network.latency", measured.network->latency);
         fields.emplace_back("network.gap", measured.network->gap);
+        fields.emplace_back("network.eager", static_cast<std::int64_t>(measured.network->eager));
     }
     return fields;
 }

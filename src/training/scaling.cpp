@@ -142,7 +142,8 @@ double with_exchange(const StepCosts& costs, const Cluster& cluster, double back
     found.buckets = (costs.elements + length - 1) / length;
     const comm::Load load = comm::load_of(found.chosen.route, shares, length);
     found.stages = load.stages;
-    found.exchange = comm::exchange_seconds(cluster.network, load, found.buckets, cluster.messages.precision);
+    found.exchange =
+        comm::exchange_seconds(cluster.network, load, found.buckets, cluster.ranks, cluster.messages.precision);
 
     const auto stages = static_cast<double>(load.stages), buckets = static_cast<double>(found.buckets);
     const auto messages = static_cast<double>(load.messages);

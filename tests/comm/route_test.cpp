@@ -190,6 +190,11 @@ TEST(Route, IsChosenByLatencyAndBandwidth) {
     EXPECT_EQ(chosen(usual, 512, {.route = Route::direct}).route, Route::direct);
     EXPECT_EQ(chosen(usual, 4, {.bucket_bytes = 1 << 20}).bucket_blocks, 64U);
     EXPECT_EQ(chosen(usual, 4, {.bucket_bytes = 1 << 14}).bucket_blocks, 1U);
+    // Messages that need no answer are worth having more of them.
+    const Network with_answers{50e-6, 20e-6, 1e8, 60 << 10};
+    EXPECT_EQ(chosen(with_answers, 2).bucket_blocks, 3U);
+    EXPECT_GT(chosen({50e-6, 20e-6, 1e8}, 2).bucket_blocks, 3U);
+    EXPECT_LE(chosen(with_answers, 8, {.route = Route::scattered}).bucket_blocks, 8 * 3U);
     // A longer latency asks for longer buckets.
     EXPECT_LT(chosen(usual, 4).bucket_blocks, chosen({20e-6, 200e-6, 1e9}, 4).bucket_blocks);
 }
