@@ -35,10 +35,13 @@ public:
 };
 
 struct Data {
-    std::string train, validation;  ///< FILE or FILE:/dataset; validation may be empty
-    std::vector<std::size_t> shape; ///< of a sample; empty: as the data has it
-    std::string binarize;           ///< none, threshold, dynamic
-    std::string prefetch;           ///< auto, always, never
+    std::string train, validation;            ///< FILE or FILE:/dataset; validation may be empty
+    std::vector<std::size_t> shape;           ///< of a sample; empty: as the data has it
+    std::string binarize;                     ///< none, threshold, dynamic
+    std::string prefetch;                     ///< auto, always, never
+    std::optional<std::uint64_t> memory;      ///< bytes of a node; unset: half of what is free at the start
+    bool windowed = false;                    ///< the order of an epoch; else full
+    std::optional<std::size_t> block, window; ///< of the windowed order, samples; unset: chosen at the first start
     std::optional<double>
         scale; ///< factor on the stored values; unset: integers by their type's range, floats as they are
 };

@@ -1,7 +1,6 @@
 // The table of core keys: name, type, default, meaning, effect, bounds, and the member of Config that it fills.
 #include "config/keys.hpp"
 
-#include "base/text.hpp"
 #include "config/values.hpp"
 
 #include <array>
@@ -64,6 +63,33 @@ const auto table = std::to_array<CoreKey>({
       no_bound,
       {"auto", "always", "never"}},
      [](Config& c, const Checked& v) { c.data.prefetch = v.text(); }},
+    {{"data.memory", Type::bytes, "~",
+      "of each node for data: what fits is read once, else rows are read ahead of their turn; unset: half of what is "
+      "free at the start; the order stays the same",
+      Effect::none},
+     [](Config& c, const Checked& v) { c.data.memory = v.optional_bytes(); }},
+    {{"data.order",
+      Type::text,
+      "full",
+      "of the samples of an epoch; full: all are shuffled; windowed: blocks of neighbours are, then the samples within "
+      "a "
+      "window of blocks, so that a file larger than memory is read in long stretches",
+      Effect::model,
+      -no_bound,
+      no_bound,
+      {"full", "windowed"}},
+     [](Config& c, const Checked& v) { c.data.windowed = v.text() == "windowed"; }},
+    {{"data.block", Type::integer, "~",
+      "samples of a block of the windowed order; unset: a chunk of the file, or about 1 MiB; chosen at the first start "
+      "and kept",
+      Effect::model, 1, most_rows},
+     [](Config& c, const Checked& v) { c.data.block = v.optional_count(); }},
+    {{"data.window", Type::integer, "~",
+      "samples of a window of the windowed order; a virtual rank keeps two; unset: 64 blocks, at most 64 MiB; chosen "
+      "at "
+      "the first start and kept",
+      Effect::model, 1, most_rows},
+     [](Config& c, const Checked& v) { c.data.window = v.optional_count(); }},
 
     {{"model.latent", Type::integer, "", "dimensions of the latent variable", Effect::model, 1, 1e6},
      [](Config& c, const Checked& v) { c.model.latent = v.count(); }},
@@ -295,31 +321,7 @@ const auto table = std::to_array<CoreKey>({
      [](Config& c, const Checked& v) { c.report.pictures = v.count(); }},
 });
 
-bool is_unset(const Settings::Value& value) { return std::holds_alternative<std::monostate>(value); }
-
 } // namespace
-
-std::size_t Checked::count() const { return static_cast<std::size_t>(std::get<std::int64_t>(value)); }
-
-std::optional<std::size_t> Checked::optional_count() const {
-    return is_unset(value) ? std::nullopt : std::optional(count());
-}
-
-double Checked::number() const { return std::get<double>(value); }
-
-bool Checked::flag() const { return std::get<bool>(value); }
-
-std::optional<double> Checked::optional_number() const {
-    return is_unset(value) ? std::nullopt : std::optional(number());
-}
-
-std::optional<double> Checked::optional_seconds() const {
-    return is_unset(value) ? std::nullopt : parse_duration(std::get<std::string>(value));
-}
-
-std::string Checked::text() const { return is_unset(value) ? std::string() : std::get<std::string>(value); }
-
-std::vector<std::size_t> Checked::counts() const { return counts_of(text()); }
 
 std::span<const CoreKey> core_keys() { return table; }
 

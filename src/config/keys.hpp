@@ -22,8 +22,9 @@ struct Checked {
     bool flag() const;
     std::optional<double> optional_number() const;
     std::optional<double> optional_seconds() const; ///< of a duration
-    std::string text() const;                       ///< "" where unset
-    std::vector<std::size_t> counts() const;        ///< of a list of integers; empty where unset
+    std::optional<std::uint64_t> optional_bytes() const;
+    std::string text() const;                ///< "" where unset
+    std::vector<std::size_t> counts() const; ///< of a list of integers; empty where unset
 };
 
 /// How the keys of a chosen kind stand in the YAML.

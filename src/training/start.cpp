@@ -4,6 +4,7 @@
 #include "base/version.hpp"
 #include "comm/cores.hpp"
 #include "numerics/matmul.hpp"
+#include "training/data_start.hpp"
 
 #include <fmt/format.h>
 
@@ -252,6 +253,7 @@ void announce(const comm::Communicator& world, const config::Config& config, con
     warn_of_cores(world, config, trainer, terminal);
     world.on_first([&] {
         announce_start(config, start, trainer, terminal, monitor);
+        announce_data(config, trainer, terminal, monitor);
         announce_precision(config, trainer, terminal, monitor);
         announce_network(trainer, terminal, monitor);
         announce_values(taken, terminal, monitor);

@@ -107,8 +107,14 @@ Inputs synthetic_inputs(const comm::Nodes& nodes, const config::Config& config, 
     const std::span<std::byte> contents(memory->data(), bytes);
     if (nodes.node().first()) fill(info.type, contents, config.data.scale.value_or(data::natural_scale(info.type)));
     nodes.node().barrier();
-    return {agreed(nodes.world(), [&] { return data::Dataset(info, contents, memory, config.data.scale); }),
-            std::nullopt};
+    const std::size_t row = info.row_bytes();
+    const data::Facts facts =
+        data::survey(nodes.world(), nodes.node(), info, data::stored_one(info.type, config.data.scale),
+                     [&](data::Range rows) { return contents.subspan(rows.begin * row, rows.size() * row); });
+    DataPlan plan;
+    plan.train = bytes;
+    return {agreed(nodes.world(), [&] { return data::Dataset(info, facts, contents, memory, config.data.scale); }),
+            std::nullopt, plan};
 }
 
 } // namespace elbo::training
