@@ -140,7 +140,7 @@ std::vector<GroupFacts> pass_over(const storage::DatasetInfo& info, double one, 
             }
             found.push_back(pass.finish());
         });
-        const std::string text = hash.text();
+        const std::string text = hash.digits();
         std::memcpy(found.back().hash, text.data(), sizeof found.back().hash);
     }
     return found;

@@ -3,9 +3,9 @@
 #include "base/error.hpp"
 
 #include <fmt/format.h>
+#include <new>
 #include <xxhash.h>
 
-#include <new>
 
 namespace elbo::storage {
 
@@ -32,12 +32,12 @@ void Fingerprint::add(std::span<const std::byte> bytes) {
     if (XXH3_64bits_update(state_->hash, bytes.data(), bytes.size()) != XXH_OK) fail("a hash cannot be gone on with");
 }
 
-std::string Fingerprint::text() const { return fmt::format("{:016x}", XXH3_64bits_digest(state_->hash)); }
+std::string Fingerprint::digits() const { return fmt::format("{:016x}", XXH3_64bits_digest(state_->hash)); }
 
 std::string fingerprint(std::string_view label, std::span<const std::byte> bytes) {
     Fingerprint hash(label);
     hash.add(bytes);
-    return hash.text();
+    return hash.digits();
 }
 
 } // namespace elbo::storage

@@ -12,7 +12,7 @@ namespace elbo::storage {
 /// 16 hexadecimal digits of the 64-bit XXH3 of `bytes`, seeded by that of `label`.
 std::string fingerprint(std::string_view label, std::span<const std::byte> bytes);
 
-/// The same of bytes that come in pieces.
+/// The same hash of bytes that come piece by piece.
 class Fingerprint {
 public:
     explicit Fingerprint(std::string_view label);
@@ -21,7 +21,7 @@ public:
     Fingerprint& operator=(Fingerprint&&) noexcept;
 
     void add(std::span<const std::byte> bytes);
-    std::string text() const;
+    std::string digits() const; ///< what fingerprint() gives for all bytes so far
 
 private:
     struct State;
