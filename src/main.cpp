@@ -47,24 +47,64 @@ std::function<Exit()> prepare_train(CLI::App& parser) {
     return [options] { return commands::train(*options); };
 }
 
+/// Options of `convert` that some formats alone know.
+void add_formats(CLI::App& parser, commands::ConvertOptions& options) {
+    convert::Request& request = options.request;
+    const auto add = [&](const char* flag, auto& value, const char* meaning, const char* type) {
+        parser.add_option(flag, value, meaning)->type_name(type);
+    };
+    add("--label-column", request.label_column, "CSV: by name or number; becomes y", "C");
+    add("--columns", request.columns, "CSV: those of x, by name or number: a,b,5-9", "A,B");
+    add("--header", options.header, "CSV: yes or no, does a line name the columns (else guessed)", "Y");
+    add("--missing", options.missing, "CSV: error, zero or mean in place of empty fields", "M");
+    add("--shape", options.shape, "of a row: raw, CSV (28x28)", "HxW");
+    parser.add_flag("--big-endian", request.big_endian, "raw: its numbers' bytes, highest first");
+    add("--train", request.train, "generators: training samples (20000)", "N");
+    add("--test", request.test, "generators: test samples (2000)", "N");
+    add("--size", request.size, "sprites: height and width (64)", "N");
+    parser.add_flag("--colour", request.colour, "sprites: in colour");
+    add("--dimensions", request.dimensions, "made vectors: numbers of a row (16)", "D");
+    add("--components", request.components, "made vectors: of the mixture, or latent (4)", "K");
+    parser.add_option("--seed", request.seed, "of generators and --split")->capture_default_str();
+}
+
+/// The options that were given, in the words of the command line.
+std::string given_options(const CLI::App& parser) {
+    std::string text;
+    for (const CLI::Option* option : parser.get_options()) {
+        const std::string name = option->get_name();
+        if (option->count() == 0 || !name.starts_with("--") || name == "--force" || name == "--quiet") continue;
+        text += (text.empty() ? "" : " ") + name;
+        if (option->get_items_expected_max() > 0) text += fmt::format(" {}", fmt::join(option->results(), " "));
+    }
+    return text;
+}
+
 std::function<Exit()> prepare_convert(CLI::App& parser) {
     auto options = std::make_shared<commands::ConvertOptions>();
-    parser.add_option("source", options->source, "a file or folder, or a generator's name")
+    convert::Request& request = options->request;
+    parser.add_option("files", options->words, "files, folders or a generator's name; the HDF5 file last")
         ->required()
-        ->type_name("SOURCE");
-    parser.add_option("output", options->output, "HDF5 file to write")->required()->type_name("OUT.h5");
-    parser
-        .add_option("--from", options->format,
-                    "source format, where it is not recognised: " + commands::source_formats())
-        ->type_name("FORMAT");
-    parser.add_option("--train", options->train, "training images that a generator makes")->capture_default_str();
-    parser.add_option("--test", options->test, "test images that a generator makes")->capture_default_str();
-    parser.add_option("--size", options->size, "height and width of generated images")->capture_default_str();
-    parser.add_flag("--colour", options->colour, "sprites in colour");
-    parser.add_option("--seed", options->seed, "of a generator")->capture_default_str();
-    parser.add_flag("--force", options->overwrite, "replace OUT.h5 where it exists");
+        ->type_name("SOURCE... OUT.h5");
+    const auto add = [&](const char* flag, auto& value, const char* meaning, const char* type) {
+        parser.add_option(flag, value, meaning)->type_name(type);
+    };
+    add("--from", request.format, "source format, where it is not recognised", "FORMAT");
+    add("--split", options->split, "divide the training data: train=0.9,validation=0.1", "A=F,..");
+    add("--shuffle-seed", request.shuffle_seed, "mix the items of a split", "N");
+    add("--limit", request.limit, "at most so many items of each part, the first ones", "N");
+    add("--type", options->type, "of x: uint8, float32 ... where its values allow that", "T");
+    add("--compress", options->compress, "none or gzip (none)", "HOW");
+    parser.add_flag("--stats", request.stats, "keep mean, variance, min and max of each feature of x");
+    parser.add_flag("--skip-bad", request.skip_bad, "leave damaged items out, and name them");
+    add_formats(parser, *options);
+    parser.add_flag("--force", request.overwrite, "replace OUT.h5 where it exists");
     parser.add_flag("-q,--quiet", options->quiet, "print nothing");
-    return [options] { return commands::convert(*options); };
+    parser.footer(commands::source_formats());
+    return [options, &parser] {
+        options->request.options = given_options(parser);
+        return commands::convert(*options);
+    };
 }
 
 std::function<Exit()> prepare_inspect(CLI::App& parser) {
@@ -125,7 +165,7 @@ struct Command {
 
 constexpr Command command_table[] = {
     {"train", "train a model as configured; under mpirun on all ranks", prepare_train},
-    {"convert", "make an HDF5 dataset of a source", prepare_convert},
+    {"convert", "make an HDF5 dataset of files, or of made-up data", prepare_convert},
     {"bench", "measure a configuration's training steps on made-up data", prepare_bench},
     {"inspect", "say what is in a dataset, a checkpoint or a configuration", prepare_inspect},
 };

@@ -67,7 +67,7 @@ format() (
 
 scripts() (
     command -v shellcheck >/dev/null || skip "no shellcheck"
-    shellcheck --external-sources launch/*.sh launch/*.sbatch tests/*.sh tests/faults/*.sh .ci/run
+    shellcheck --external-sources launch/*.sh launch/*.sbatch tests/*.sh tests/faults/*.sh tests/fuzz/*.sh .ci/run
 )
 
 configure_and_build() (
@@ -80,6 +80,14 @@ configure_and_build() (
 tidy() (
     clang-tidy --version 2>/dev/null | grep -q "version $clang_tools\." || skip "needs clang-tidy $clang_tools"
     find src -name '*.cpp' | sort | xargs -P "$cores" -n 1 tests/tidy.sh "$checked"
+)
+
+# Seconds a target; tests/fuzz/soak.sh goes on for hours.
+fuzzing() (
+    command -v clang++ >/dev/null || skip "no clang++"
+    cmake -S . -B build/fuzz -DCMAKE_BUILD_TYPE=Release -DELBO_FUZZ=ON "${cmake_options[@]}" -DELBO_TESTS=OFF \
+        -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++
+    tests/fuzz/soak.sh 5
 )
 
 # wheel NAME VERSION: a Python wheel in a virtual environment of its own, build/wheels/NAME.
@@ -180,6 +188,7 @@ stage "shell scripts" scripts
 stage "build" configure_and_build "$checked" -DELBO_BENCHMARKS=ON
 stage "clang-tidy" tidy
 stage "oneDNN 3" onednn3
+stage "fuzzing" fuzzing
 if [ -n "$full" ]; then
     stage "clang" clang_build
     stage "sanitizers" sanitizers

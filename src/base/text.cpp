@@ -107,6 +107,13 @@ std::string wrapped(std::string_view text, std::size_t indent) {
     return lines + line;
 }
 
+std::string printable(std::string_view text, std::size_t most) {
+    std::string shown(text.substr(0, most));
+    for (char& c : shown)
+        if (c < ' ' || c > '~') c = '?';
+    return text.size() > most ? shown + " ..." : shown;
+}
+
 std::string joined(std::span<const std::string_view> words, std::string_view separator) {
     return fmt::format("{}", fmt::join(words, separator));
 }

@@ -29,6 +29,9 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
 /// Text broken between words into lines of at most 80 columns, each indented; no newline at the end.
 std::string wrapped(std::string_view text, std::size_t indent);
 
+/// The text up to so many characters, with ? for those that are no printable ASCII: of files that may hold anything.
+std::string printable(std::string_view text, std::size_t most = 60);
+
 /// Joins words as "a, b, c".
 std::string joined(std::span<const std::string_view> words, std::string_view separator = ", ");
 

@@ -103,6 +103,7 @@ void Communicator::broadcast(std::span<float> values) const {
 }
 
 std::string Communicator::broadcast(const std::string& text) const {
+    if (!handle_) return text;
     std::uint64_t length = text.size();
     check(MPI_Bcast(&length, 1, MPI_UINT64_T, 0, handle_->comm), "MPI_Bcast");
     std::string copy = first() ? text : std::string(length, '\0');
@@ -113,6 +114,7 @@ std::string Communicator::broadcast(const std::string& text) const {
 }
 
 void Communicator::together(const std::function<void()>& work) const {
+    if (!handle_) return work();
     std::string message;
     int status = 0;
     try {
@@ -138,6 +140,7 @@ void Communicator::together(const std::function<void()>& work) const {
 }
 
 void Communicator::on_first(const std::function<void()>& work) const {
+    if (!handle_) return work();
     std::string message;
     int status = 0;
     if (first()) {
@@ -239,6 +242,8 @@ int launched_rank() {
     const std::optional<Launch> launch = find_launch(true);
     return launch ? launch->rank : 0;
 }
+
+bool launched() { return find_launch(true) || find_launch_without_pmi(); }
 
 std::string mpi_version() {
     std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};

@@ -25,8 +25,9 @@ private:
     Exit status_;
 };
 
-/// Some ranks of this run, or all. Every member function but rank(), size() and host() is collective: all ranks call it
-/// in the same order. Sums are MPI's own, in an order of its choice: for figures whose last bits do not matter.
+/// Some ranks of this run, or all; by default this process alone, which needs no MPI. Every member function but rank(),
+/// size() and host() is collective: all ranks call it in the same order. Sums are MPI's own, in an order of its choice:
+/// for figures whose last bits do not matter.
 class Communicator {
 public:
     int rank() const { return rank_; }
@@ -90,6 +91,9 @@ private:
 
 /// This process's rank as its launcher's environment has it, 0 where none does. Needs no MPI.
 int launched_rank();
+
+/// True where the environment says that this is one of several processes, or that mpirun started it. Needs no MPI.
+bool launched();
 
 std::string mpi_version(); ///< "Open MPI 4.1.4"; needs no initialisation
 

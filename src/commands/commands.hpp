@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "convert/convert.hpp"
 #include "report/terminal.hpp"
 
 #include <cstdint>
@@ -23,14 +24,13 @@ struct TrainOptions {
 Exit train(const TrainOptions& options);
 
 struct ConvertOptions {
-    std::string source, output, format;
-    std::size_t train = 20000, test = 2000, size = 64;
-    bool colour = false;
-    std::uint32_t seed = 1;
-    bool overwrite = false, quiet = false;
+    std::vector<std::string> words; ///< sources, and the output last
+    convert::Request request;       ///< what needs no reading
+    std::string split, type, shape, compress = "none", missing = "error", header;
+    bool quiet = false;
 };
 Exit convert(const ConvertOptions& options);
-std::string source_formats(); ///< their names
+std::string source_formats(); ///< for --help: a line or two each
 
 struct InspectOptions {
     std::string file;

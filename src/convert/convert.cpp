@@ -1,9 +1,9 @@
-// The table of source formats, and what every conversion has in common.
+// The table of source formats: which one a source is, and what may be asked of it.
 #include "convert/convert.hpp"
 
 #include "base/error.hpp"
 #include "base/text.hpp"
-#include "base/version.hpp"
+#include "convert/pipeline.hpp"
 
 #include <algorithm>
 #include <array>
@@ -12,11 +12,22 @@ namespace elbo::convert {
 
 namespace fs = std::filesystem;
 
-Format idx_format();     // idx.cpp
-Format sprites_format(); // sprites.cpp
+Format idx_format();              // idx.cpp
+Format npy_format();              // npy.cpp
+Format npz_format();              // npz.cpp
+Format csv_format();              // csv.cpp
+Format cifar_format();            // cifar.cpp
+Format hdf5_format();             // hdf5.cpp
+Format raw_format();              // raw.cpp
+Format sprites_format();          // sprites.cpp
+Format gaussian_mixture_format(); // vectors.cpp
+Format ppca_format();             // vectors.cpp
 
 std::span<const Format> formats() {
-    static const std::array table = {idx_format(), sprites_format()};
+    static const std::array table = {idx_format(), npy_format(),     npz_format(),
+                                     csv_format(), cifar_format(),   hdf5_format(),
+                                     raw_format(), sprites_format(), gaussian_mixture_format(),
+                                     ppca_format()};
     return table;
 }
 
@@ -34,6 +45,12 @@ std::string suggestion(std::string_view word) {
     return close.empty() ? "" : fmt::format("; did you mean {}?", close);
 }
 
+const Format* find_format(std::string_view name) {
+    const auto table = formats();
+    const auto found = std::find_if(table.begin(), table.end(), [&](const Format& one) { return one.name == name; });
+    return found == table.end() ? nullptr : &*found;
+}
+
 [[noreturn]] void reject_source(const std::string& source) {
     std::string known;
     for (const Format& format : formats())
@@ -42,58 +59,116 @@ std::string suggestion(std::string_view word) {
     if (!fs::exists(source, ignored)) {
         reject("{}: no such file, folder or generator{} (known: {})", source, suggestion(source), known);
     }
-    if (fs::is_regular_file(source, ignored) && storage::is_hdf5(source)) {
-        reject("{}: is an HDF5 file already: name it under data.train as it is", source);
-    }
     reject("{}: is in no format known to elbo (known: {}); --from names one", source, known);
 }
 
-const Format& format_of(const Request& request) {
+const Format& recognised_format(const std::string& source) {
     const auto table = formats();
+    const auto found =
+        std::find_if(table.begin(), table.end(), [&](const Format& format) { return format.recognises(source); });
+    if (found == table.end()) reject_source(source);
+    return *found;
+}
+
+const Format& format_of(const Request& request) {
+    if (request.sources.empty()) reject("nothing to convert: expected SOURCE... OUT.h5");
     if (!request.format.empty()) {
-        const auto named = std::find_if(table.begin(), table.end(),
-                                        [&](const Format& format) { return format.name == request.format; });
-        if (named == table.end()) {
+        const Format* const named = find_format(request.format);
+        if (named == nullptr) {
             reject("--from {}: no such format{} (known: {})", request.format, suggestion(request.format),
                    joined(format_names()));
         }
         return *named;
     }
-    const auto recognised = std::find_if(table.begin(), table.end(),
-                                         [&](const Format& format) { return format.recognises(request.source); });
-    if (recognised == table.end()) reject_source(request.source);
-    return *recognised;
+    const Format& first = recognised_format(request.sources.front());
+    for (const std::string& source : request.sources)
+        if (const Format& other = recognised_format(source); other.name != first.name) {
+            reject("{} is of the format {}, {} of {}: convert them one by one, or name the format of all by --from",
+                   request.sources.front(), first.name, source, other.name);
+        }
+    return first;
+}
+
+/// Throws InputError where an option was given that means nothing to the format.
+void check_options(const Request& request, const Format& format) {
+    const std::pair<std::string_view, bool> given[] = {
+        {"--train", request.train.has_value()},
+        {"--test", request.test.has_value()},
+        {"--size", request.size.has_value()},
+        {"--colour", request.colour},
+        {"--dimensions", request.dimensions.has_value()},
+        {"--components", request.components.has_value()},
+        {"--label-column", request.label_column.has_value()},
+        {"--columns", request.columns.has_value()},
+        {"--header", request.header.has_value()},
+        {"--missing", request.missing != Missing::error},
+        {"--shape", request.shape.has_value()},
+        {"--big-endian", request.big_endian},
+    };
+    const auto knows = [](const Format& one, std::string_view option) {
+        return std::find(one.options.begin(), one.options.end(), option) != one.options.end();
+    };
+    for (const auto& [option, is_given] : given) {
+        if (!is_given || knows(format, option)) continue;
+        std::vector<std::string_view> others;
+        for (const Format& other : formats())
+            if (knows(other, option)) others.push_back(other.name);
+        reject("{}: means nothing to the format {}, it is for {}", option, format.name, joined(others));
+    }
 }
 
 void check_output(const Request& request) {
     const fs::path& output = request.output;
-    std::error_code ignored;
+    std::error_code error;
     if (output.empty() || !output.has_filename()) reject("\"{}\": expected an output file", output.string());
-    if (fs::is_directory(output, ignored)) reject("{}: is a folder, expected an output file", output.string());
-    if (fs::equivalent(request.source, output, ignored)) reject("{}: is source and output at once", output.string());
-    if (!request.overwrite && fs::exists(output, ignored)) {
+    if (fs::is_directory(output, error)) reject("{}: is a folder, expected an output file", output.string());
+    for (const std::string& source : request.sources)
+        if (fs::equivalent(source.substr(0, source.rfind(":/")), output, error))
+            reject("{}: is source and output at once", output.string());
+    if (!request.overwrite && fs::exists(output, error)) {
         reject("{}: exists; --force replaces it", output.string());
     }
 }
 
+void make_folder(const fs::path& output) {
+    if (!output.has_parent_path()) return;
+    std::error_code error;
+    fs::create_directories(output.parent_path(), error);
+    if (error) reject("{}: cannot be made: {}", output.parent_path().string(), error.message());
+}
+
 } // namespace
 
-std::vector<storage::DatasetInfo> convert(const Request& request, const Progress& progress) {
-    const Format& format = format_of(request);
-    check_output(request);
-    if (request.output.has_parent_path()) {
-        std::error_code error;
-        fs::create_directories(request.output.parent_path(), error);
-        if (error) reject("{}: cannot be made: {}", request.output.parent_path().string(), error.message());
+fs::path scratch_folder(const Request& request) {
+    fs::path folder = fs::absolute(request.output).parent_path();
+    while (!fs::exists(folder) && folder.has_relative_path()) folder = folder.parent_path();
+    return folder;
+}
+
+std::vector<storage::DatasetInfo> convert(const Request& request, const Progress& progress, const Skipped& skipped,
+                                          const comm::Communicator& world) {
+    const Progress tell = progress ? progress : [](std::size_t, std::size_t) {};
+    const Skipped tell_skipped = skipped ? skipped : [](const std::string&) {};
+    const Format* format = nullptr;
+    std::unique_ptr<Source> source;
+    world.on_first([&] {
+        format = &format_of(request);
+        check_options(request, *format);
+        check_output(request);
+        source = format->open(request);
+        make_folder(request.output);
+    });
+    format = find_format(world.broadcast(world.first() ? std::string(format->name) : ""));
+    const bool shared = world.size() > 1 && !world.broadcast(world.first() && source->by_number() ? "yes" : "").empty();
+    if (shared) {
+        world.together([&] {
+            if (!source) source = format->open(request);
+        });
+        write_items(request, *format, std::move(source), tell, tell_skipped, world);
+    } else {
+        world.on_first([&] { write_items(request, *format, std::move(source), tell, tell_skipped, {}); });
     }
-    storage::DatasetFileWriter out(request.output);
-    format.convert(
-        request, out, progress ? progress : [](std::size_t, std::size_t) {});
-    out.attribute("/", "source", request.source);
-    out.attribute("/", "format", std::string(format.name));
-    out.attribute("/", "elbo", version);
-    out.commit();
-    return storage::list_datasets(request.output);
+    return world.first() ? storage::list_datasets(request.output) : std::vector<storage::DatasetInfo>{};
 }
 
 } // namespace elbo::convert

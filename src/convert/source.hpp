@@ -34,6 +34,18 @@ struct Bad {
     std::string reason;
 };
 
+/// A text that belongs to the data and becomes an attribute: of the file (field empty), or of a field in every part.
+struct Note {
+    std::string field, name, text;
+};
+
+/// A small array beside the items: "/truth/means".
+struct Table {
+    std::string dataset;
+    Shape shape;
+    std::vector<double> values;
+};
+
 /// Shapes and numbers are known once it is open; hostile sizes have been refused by then.
 class Source {
 public:
@@ -44,9 +56,15 @@ public:
     virtual bool by_number() const = 0;
 
     /// Items [begin, begin + count) of a part: rows[f] receives those of field f, count * row_bytes. Bad ones' rows are
-    /// left as they are, and returned. Where items are not by number each call goes on where the last one ended.
+    /// left as they are, and returned in order. Where items are not by number each call goes on where the last one
+    /// ended, part after part. InputError where nothing behind can be read either.
     virtual std::vector<Bad> read(std::size_t part, std::size_t begin, std::size_t count,
                                   std::span<const std::span<std::byte>> rows) = 0;
+
+    virtual std::vector<Note> notes() const { return {}; }
+    virtual std::vector<Table> tables() const { return {}; }
+    /// Bytes of items that are best read at once; at most 32 MiB.
+    virtual std::size_t piece_bytes() const { return 1 << 20; }
 };
 
 } // namespace elbo::convert

@@ -3,6 +3,7 @@
 // are made.
 #include "base/error.hpp"
 #include "convert/convert.hpp"
+#include "convert/generated.hpp"
 #include "numerics/random.hpp"
 
 #include <algorithm>
@@ -126,73 +127,76 @@ void colour(float hue, std::span<const std::uint8_t> grey, std::span<std::uint8_
                 static_cast<std::uint8_t>(std::lround(rgb[channel] * static_cast<float>(grey[i])));
 }
 
-/// The columns of the factors, a row a sample.
-std::vector<float> written(std::span<const Factors> factors, std::size_t column_count) {
-    std::vector<float> rows;
-    for (const Factors& f : factors) {
-        const std::array all = {f.outline, f.scale, f.rotation, f.x, f.y, f.hue};
-        rows.insert(rows.end(), all.begin(), all.begin() + static_cast<std::ptrdiff_t>(column_count));
-    }
-    return rows;
-}
-
-/// Datasets <folder>/x, y and factors of `count` samples.
-void make_part(const Request& request, const std::string& folder, std::uint32_t part, std::size_t count,
-               storage::DatasetFileWriter& out, const std::function<void(std::size_t)>& made) {
-    const std::size_t size = request.size, pixels = size * size;
-    const std::size_t channels = request.colour ? 3 : 1, known = columns.size() - (request.colour ? 0 : 1);
-    const Shape shape = request.colour ? Shape{count, size, size, channels} : Shape{count, size, size};
-    const std::string x = folder + "/x", y = folder + "/y", factors_name = folder + "/factors";
-    out.create(x, shape, storage::ElementType::u8);
-    out.create(y, {count}, storage::ElementType::u8);
-    out.create(factors_name, {count, known}, storage::ElementType::f32);
-    out.attribute(y, "names", "0: square, 1: ellipse, 2: heart");
-    out.attribute(factors_name, "columns", fmt::format("{}", fmt::join(std::span(columns).first(known), ", ")));
-
-    const std::size_t piece = storage::chunk_rows(shape, storage::ElementType::u8);
-    std::vector<std::uint8_t> images(piece * pixels * channels), labels(piece), grey(pixels);
-    std::vector<Factors> factors(piece);
-    for (std::size_t begin = 0; begin < count; begin += piece) {
-        const std::size_t rows = std::min(piece, count - begin);
-        for (std::size_t i = 0; i < rows; ++i) {
-            factors[i] = draw_factors(request.seed, begin + i, part);
-            labels[i] = static_cast<std::uint8_t>(factors[i].outline);
-            draw_image(factors[i], size, grey);
-            const std::span<std::uint8_t> image = std::span(images).subspan(i * pixels * channels, pixels * channels);
-            if (request.colour)
-                colour(factors[i].hue, grey, image);
-            else
-                std::ranges::copy(grey, image.begin());
+/// Parts train and test of images x, outlines y and the factors that they were made from.
+class SpritesSource : public Source {
+public:
+    explicit SpritesSource(const Request& request)
+        : size_(request.size.value_or(64)),
+          seed_(request.seed),
+          colour_(request.colour),
+          known_(columns.size() - (request.colour ? 0 : 1)),
+          grey_(size_ * size_) {
+        if (size_ < smallest_size || size_ > largest_size) {
+            reject("--size {}: expected {} to {} pixels", size_, smallest_size, largest_size);
         }
-        out.write_rows(x, begin, rows, std::as_bytes(std::span(images).first(rows * pixels * channels)));
-        out.write_rows(y, begin, rows, std::as_bytes(std::span(labels).first(rows)));
-        const std::vector<float> kept = written(std::span(factors).first(rows), known);
-        out.write_rows(factors_name, begin, rows, std::as_bytes(std::span(kept)));
-        made(begin + rows);
+        parts_ = generated_parts(
+            request, {
+                         {"x", colour_ ? Shape{size_, size_, 3} : Shape{size_, size_}, storage::ElementType::u8, {}},
+                         {"y", {}, storage::ElementType::u8, {"square", "ellipse", "heart"}},
+                         {"factors", {known_}, storage::ElementType::f32, {}},
+                     });
     }
-}
 
-void convert_sprites(const Request& request, storage::DatasetFileWriter& out, const Progress& progress) {
-    if (request.size < smallest_size || request.size > largest_size) {
-        reject("--size {}: expected {} to {} pixels", request.size, smallest_size, largest_size);
+    const std::vector<Part>& parts() const override { return parts_; }
+    bool by_number() const override { return true; }
+
+    std::vector<Bad> read(std::size_t part, std::size_t begin, std::size_t count,
+                          std::span<const std::span<std::byte>> rows) override {
+        const std::size_t image_bytes = rows[0].size() / count;
+        for (std::size_t i = 0; i < count; ++i) {
+            const Factors factors = draw_factors(seed_, begin + i, static_cast<std::uint32_t>(part));
+            draw_image(factors, size_, grey_);
+            const auto bytes = rows[0].subspan(i * image_bytes, image_bytes);
+            const std::span image(reinterpret_cast<std::uint8_t*>(bytes.data()), bytes.size());
+            if (colour_)
+                colour(factors.hue, grey_, image);
+            else
+                std::ranges::copy(grey_, image.begin());
+            rows[1][i] = static_cast<std::byte>(factors.outline);
+            const std::array all = {factors.outline, factors.scale, factors.rotation,
+                                    factors.x,       factors.y,     factors.hue};
+            std::ranges::copy(std::as_bytes(std::span(all).first(known_)),
+                              rows[2].begin() + i * known_ * sizeof(float));
+        }
+        return {};
     }
-    if (request.train == 0) reject("--train 0: expected at least one sample");
-    const std::size_t total = request.train + request.test;
-    make_part(request, "/train", 0, request.train, out, [&](std::size_t done) { progress(done, total); });
-    if (request.test > 0) {
-        make_part(request, "/test", 1, request.test, out,
-                  [&](std::size_t done) { progress(request.train + done, total); });
+
+    std::vector<Note> notes() const override {
+        return {{"", "seed", std::to_string(seed_)},
+                {"factors", "columns", fmt::format("{}", fmt::join(std::span(columns).first(known_), ", "))}};
     }
-    out.attribute("/", "seed", std::to_string(request.seed));
-}
+
+private:
+    std::size_t size_;
+    std::uint32_t seed_;
+    bool colour_;
+    std::size_t known_; ///< of the columns, those that are written
+    std::vector<Part> parts_;
+    std::vector<std::uint8_t> grey_; ///< an image before it is coloured
+};
+
+std::unique_ptr<Source> open_sprites(const Request& request) { return std::make_unique<SpritesSource>(request); }
 
 bool recognises_sprites(const std::string& source) { return source == "sprites"; }
 
 } // namespace
 
 Format sprites_format() {
-    return {"sprites", "made images with known factors (shape, scale, rotation, x, y, with --colour hue)",
-            recognises_sprites, convert_sprites};
+    return {"sprites",
+            "made images with known factors (shape, scale, rotation, x, y, with --colour hue)",
+            recognises_sprites,
+            open_sprites,
+            {"--train", "--test", "--size", "--colour"}};
 }
 
 } // namespace elbo::convert

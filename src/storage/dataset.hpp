@@ -68,11 +68,14 @@ private:
 /// Rows of a chunk in files that DatasetFileWriter makes: about 1 MiB. Writing that many at a time is fastest.
 std::size_t chunk_rows(const Shape& shape, ElementType type);
 
+/// Filters that every HDF5 reads: gzip of level 4, behind a shuffle of the elements' bytes.
+enum class Compression { none, gzip };
+
 /// Writes a dataset file that appears whole at commit() or not at all. Datasets are chunked by whole rows to about 1
 /// MiB.
 class DatasetFileWriter {
 public:
-    explicit DatasetFileWriter(const std::filesystem::path& file);
+    explicit DatasetFileWriter(const std::filesystem::path& file, Compression compression = Compression::none);
     ~DatasetFileWriter();
     DatasetFileWriter(const DatasetFileWriter&) = delete;
     DatasetFileWriter& operator=(const DatasetFileWriter&) = delete;

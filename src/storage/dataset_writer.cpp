@@ -18,6 +18,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// h5py's own choice: higher ones take much longer for little.
+constexpr unsigned gzip_level = 4;
+
 /// Takes disk space for a file ahead, so that a full disk shows before HDF5 has anything to flush to it. File systems
 /// that cannot do so are left to find out later.
 void reserve_space(const fs::path& temporary, const fs::path& destination, std::size_t bytes) {
@@ -62,12 +65,14 @@ struct DatasetFileWriter::State {
     FileHandle file;
     std::map<std::string, Dataset> datasets;
     std::size_t reserved = 1 << 20;
+    Compression compression;
 
-    explicit State(const fs::path& path) : destination(path), pending(path) {}
+    State(const fs::path& path, Compression how) : destination(path), pending(path), compression(how) {}
     std::string where(const std::string& dataset) const { return destination.string() + ":" + dataset; }
 };
 
-DatasetFileWriter::DatasetFileWriter(const fs::path& file) : state_(std::make_unique<State>(file)) {
+DatasetFileWriter::DatasetFileWriter(const fs::path& file, Compression compression)
+    : state_(std::make_unique<State>(file, compression)) {
     const Hdf5Session session;
     state_->file = FileHandle(H5Fcreate(state_->pending.path().c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT),
                               file.string() + ": cannot be written");
@@ -81,14 +86,21 @@ DatasetFileWriter::~DatasetFileWriter() {
 void DatasetFileWriter::create(const std::string& dataset, const Shape& shape, ElementType type) {
     const std::string where = state_->where(dataset);
     if (shape.empty() || elements(shape) == 0) fail("{}: a dataset needs rows, got {}", where, describe(shape));
-    state_->reserved += elements(shape) * bytes_of(type);
-    reserve_space(state_->pending.path(), state_->destination, state_->reserved);
+    const bool compressed = state_->compression == Compression::gzip;
+    if (!compressed) { // else nobody knows how much it will be
+        state_->reserved += elements(shape) * bytes_of(type);
+        reserve_space(state_->pending.path(), state_->destination, state_->reserved);
+    }
     const Hdf5Session session;
     const PropertiesHandle links = link_properties(), properties = dataset_properties();
     const SpaceHandle space = simple_space(shape);
     std::vector<hsize_t> chunk(shape.begin(), shape.end());
     chunk[0] = chunk_rows(shape, type);
     checked(H5Pset_chunk(properties.get(), static_cast<int>(chunk.size()), chunk.data()), where);
+    if (compressed) {
+        checked(H5Pset_shuffle(properties.get()), where);
+        checked(H5Pset_deflate(properties.get(), gzip_level), where);
+    }
     DatasetHandle handle(H5Dcreate2(state_->file.get(), dataset.c_str(), native_type(type), space.get(), links.get(),
                                     properties.get(), H5P_DEFAULT),
                          where);

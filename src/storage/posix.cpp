@@ -67,6 +67,18 @@ int read_some(int descriptor, std::size_t limit, std::string& text) {
     return 0;
 }
 
+int read_at(int descriptor, std::size_t offset, std::span<std::byte> bytes) {
+    while (!bytes.empty()) {
+        const ssize_t got = ::pread(descriptor, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return errno;
+        if (got == 0) return ENODATA;
+        offset += static_cast<std::size_t>(got);
+        bytes = bytes.subspan(static_cast<std::size_t>(got));
+    }
+    return 0;
+}
+
 int sync(int descriptor) {
     while (::fsync(descriptor) != 0) {
         if (errno == EINTR) continue;

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,6 +39,9 @@ int write_all(int descriptor, const char* data, std::size_t size);
 
 /// Reads up to `limit` bytes from the file's beginning; returns 0 or errno.
 int read_some(int descriptor, std::size_t limit, std::string& text);
+
+/// Reads all of `bytes` from a place of the file; returns 0 or errno, ENODATA where the file ends before.
+int read_at(int descriptor, std::size_t offset, std::span<std::byte> bytes);
 
 /// fsync; returns 0 or errno. A file system that knows no fsync is no error: rename is then all there is.
 int sync(int descriptor);

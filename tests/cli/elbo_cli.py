@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -21,6 +22,22 @@ SANITIZED = "ASAN_OPTIONS" in os.environ
 
 # What a launcher leaves in the environment of its ranks: a test that is itself run under one must not hand it on.
 LAUNCHER_PREFIXES = ("OMPI_", "PMIX_", "PMI_", "PRTE_", "SLURM_")
+
+
+def need_modules(*names):
+    """For scripts that need other people's modules: goes on in the system's Python where this one has none, and ends
+    with 77 (skipped) where that has none either. Called before anything else happens."""
+    def has(python):
+        command = [python, "-c", "import " + ", ".join(names)]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+    if has(sys.executable):
+        return
+    other = "/usr/bin/python3"
+    if os.path.exists(other) and has(other):
+        os.execv(other, [other, *sys.argv])
+    print(f"skipped: no Python with {', '.join(names)} (Debian: python3-h5py python3-numpy python3-pandas python3-pil)")
+    sys.exit(77)
 
 
 class Result:

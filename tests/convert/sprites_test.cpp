@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 Request request_for(const fs::path& output, std::size_t train, std::size_t test, std::size_t size) {
     Request request;
-    request.source = "sprites";
+    request.sources = {"sprites"};
     request.output = output;
     request.train = train;
     request.test = test;
@@ -187,7 +187,7 @@ TEST(Convert, NamesWhatItDoesNotKnow) {
     const TemporaryFolder folder;
     const auto message = [&](const std::string& source, const std::string& format) {
         Request request = request_for(folder / "s.h5", 1, 1, 16);
-        request.source = source;
+        request.sources = {source};
         request.format = format;
         return message_of<InputError>([&] { convert(request, {}); });
     };
@@ -195,10 +195,16 @@ TEST(Convert, NamesWhatItDoesNotKnow) {
     EXPECT_CONTAINS(message("nonsense/none", ""), "no such file, folder or generator (known: idx");
     EXPECT_CONTAINS(message("sprites", "idz"), "--from idz: no such format; did you mean idx?");
     EXPECT_CONTAINS(message("none", "idx"), "none: no such file");
-    elbo::testing::write_bytes(folder / "a.csv", std::string_view("1,2,3\n"));
-    EXPECT_CONTAINS(message((folder / "a.csv").string(), ""), "in no format known to elbo");
-    convert(request_for(folder / "made.h5", 1, 0, 16), {});
-    EXPECT_CONTAINS(message((folder / "made.h5").string(), ""), "is an HDF5 file already");
+    elbo::testing::write_bytes(folder / "a.doc", std::string_view("1,2,3\n"));
+    EXPECT_CONTAINS(message((folder / "a.doc").string(), ""), "in no format known to elbo");
+}
+
+TEST(Convert, RefusesOptionsOfOtherFormats) {
+    const TemporaryFolder folder;
+    Request request = request_for(folder / "s.h5", 1, 1, 16);
+    request.missing = Missing::zero;
+    EXPECT_CONTAINS(message_of<InputError>([&] { convert(request, {}); }),
+                    "--missing: means nothing to the format sprites, it is for csv");
 }
 
 TEST(Convert, ReplacesOnlyWhenAsked) {

@@ -1,0 +1,23 @@
+// Work in numbered pieces that all ranks make and rank 0 uses in order: what a conversion reads, decodes and writes.
+#pragma once
+
+#include "comm/communicator.hpp"
+
+#include <cstddef>
+#include <functional>
+#include <span>
+#include <vector>
+
+namespace elbo::comm {
+
+/// Makes the bytes of a piece, into an empty array.
+using MakePiece = std::function<void(std::size_t piece, std::vector<std::byte>& bytes)>;
+/// Uses a piece, on rank 0 alone; pieces come in order.
+using UsePiece = std::function<void(std::size_t piece, std::span<const std::byte> bytes)>;
+
+/// Piece p is made by rank p modulo size, without blocking: a rank is at most two pieces ahead of what rank 0 has
+/// taken. Where make or use throws, work ends, and all ranks throw AgreedError with the message of the lowest such
+/// piece, so that it does not depend on the number of ranks. Collective. A piece holds less than 2 GiB.
+void in_order(const Communicator& world, std::size_t pieces, const MakePiece& make, const UsePiece& use);
+
+} // namespace elbo::comm
