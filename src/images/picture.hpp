@@ -9,11 +9,14 @@
 
 namespace elbo::images {
 
-/// Pixels in the order height, width, channels (1: grey, 3: RGB).
-struct Picture {
+/// Pixels in the order height, width, channels (1: grey, 3: RGB), from 0 to the sample's largest value.
+template <class Sample>
+struct BasicPicture {
     std::size_t height = 0, width = 0, channels = 1;
-    std::vector<std::uint8_t> pixels;
+    std::vector<Sample> pixels;
 };
+using Picture = BasicPicture<std::uint8_t>;
+using DeepPicture = BasicPicture<std::uint16_t>;
 
 /// True where samples of this shape can be shown: (H, W), (H, W, 1) or (H, W, 3), each side 2 to 4096.
 bool is_image(const Shape& sample_shape);
