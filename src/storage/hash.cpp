@@ -6,7 +6,6 @@
 #include <new>
 #include <xxhash.h>
 
-
 namespace elbo::storage {
 
 struct Fingerprint::State {
