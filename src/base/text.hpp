@@ -29,6 +29,9 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
 /// Text broken between words into lines of at most 80 columns, each indented; no newline at the end.
 std::string wrapped(std::string_view text, std::size_t indent);
 
+/// Less in an order in which "part-9" comes before "part-10": runs of digits compare as numbers.
+bool natural_less(std::string_view a, std::string_view b);
+
 /// Joins words as "a, b, c".
 std::string joined(std::span<const std::string_view> words, std::string_view separator = ", ");
 

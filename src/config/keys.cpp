@@ -25,16 +25,57 @@ const auto table = std::to_array<CoreKey>({
     {{"seed", Type::integer, "1", "of initial values, sample order and noise", Effect::model, 0, 4294967295.0},
      [](Config& c, const Checked& v) { c.seed = static_cast<std::uint32_t>(v.count()); }},
 
-    {{"data.train", Type::path, "", "training samples, FILE or FILE:/dataset of an HDF5 file; the same data may move",
+    {{"data.train", Type::paths, "",
+      "training samples: FILE or FILE:/dataset of an HDF5 file, /dataset.field of records; of several files or a "
+      "pattern such as part-*.h5:/x all rows, joined; the same data may move",
       Effect::trajectory},
-     [](Config& c, const Checked& v) { c.data.train = v.text(); }},
-    {{"data.validation", Type::path, "~", "samples on which the ELBO is measured after each epoch, as for data.train",
+     [](Config& c, const Checked& v) { c.data.train = v.texts(); }},
+    {{"data.validation.files", Type::paths, "~",
+      "samples on which the ELBO is measured after each epoch, as for data.train; data.validation: FILE is short for "
+      "it",
       Effect::trajectory},
-     [](Config& c, const Checked& v) { c.data.validation = v.text(); }},
+     [](Config& c, const Checked& v) { c.data.validation = v.texts(); },
+     nullptr,
+     Stand::name,
+     true,
+     "data.validation.fraction"},
+    {{"data.validation.fraction",
+      Type::number,
+      "~",
+      "of the samples of data.train, taken for validation instead: spread evenly over the file, chosen by "
+      "data.validation.seed, at least one",
+      Effect::model,
+      0,
+      1,
+      {},
+      true},
+     [](Config& c, const Checked& v) { c.data.validation_fraction = v.optional_number(); },
+     nullptr,
+     Stand::name,
+     false,
+     "data.validation.files"},
+    {{"data.validation.seed", Type::integer, "1", "of that choice, whatever seed is", Effect::model, 0, 4294967295.0},
+     [](Config& c, const Checked& v) { c.data.split_seed = static_cast<std::uint32_t>(v.count()); }},
+    {{"data.labels", Type::paths, "~",
+      "a label or a row of values for every sample of data.train, as for data.train: checked, described, and kept for "
+      "conditional models and probes",
+      Effect::none},
+     [](Config& c, const Checked& v) { c.data.labels = v.texts(); }},
+    {{"data.allow_external", Type::flag, "false",
+      "read what files refer to outside their own folder (external links, sources of virtual datasets, raw data), and "
+      "load plugins of HDF5 for filters",
+      Effect::none},
+     [](Config& c, const Checked& v) { c.data.allow_external = v.flag(); }},
     {{"data.shape", Type::integers, "~",
       "of a sample: what elbo bench and inspect go by where data.train does not exist; training data must have it",
       Effect::none, 1, most_rows},
      [](Config& c, const Checked& v) { c.data.shape = v.counts(); }},
+    {{"data.transform", Type::steps, "~",
+      "what is done to samples after data.scale, in this order, as in [log1p, standardise, {crop: [24, 24]}]",
+      Effect::model},
+     [](Config& c, const Checked& v) { c.data.transform = v.layers; },
+     &Schema::transforms,
+     Stand::within},
     {{"data.binarize",
       Type::text,
       "none",
@@ -318,6 +359,10 @@ std::optional<double> Checked::optional_seconds() const {
 }
 
 std::string Checked::text() const { return is_unset(value) ? std::string() : std::get<std::string>(value); }
+
+std::vector<std::string> Checked::texts() const {
+    return is_unset(value) ? std::vector<std::string>() : std::get<std::vector<std::string>>(value);
+}
 
 std::vector<std::size_t> Checked::counts() const { return counts_of(text()); }
 

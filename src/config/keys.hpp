@@ -10,6 +10,8 @@
 
 namespace elbo::config {
 
+struct Tree;
+
 /// A core key's checked value; which member counts follows from the key's type.
 struct Checked {
     Settings::Value value;        ///< single values, and the name of a choice
@@ -23,6 +25,7 @@ struct Checked {
     std::optional<double> optional_number() const;
     std::optional<double> optional_seconds() const; ///< of a duration
     std::string text() const;                       ///< "" where unset
+    std::vector<std::string> texts() const;         ///< of paths; empty where unset
     std::vector<std::size_t> counts() const;        ///< of a list of integers; empty where unset
 };
 
@@ -57,6 +60,8 @@ bool is_section(std::string_view path);
 
 /// The key that a single value for the section sets, or nullptr.
 const CoreKey* short_form_of(std::string_view section);
+/// Whether what is given for the section is such a value: a scalar or, where the key takes paths, a list.
+bool is_short_form(const CoreKey* row, const Tree& tree);
 
 /// The choice whose kinds' keys stand in this section beside it, or nullptr.
 const CoreKey* choice_beside(std::string_view section);

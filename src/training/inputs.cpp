@@ -17,14 +17,9 @@
 namespace elbo::training {
 namespace {
 
-constexpr std::string_view preferred_train = "/train/x", preferred_validation = "/test/x";
-
-data::Dataset load(const comm::Nodes& nodes, const std::string& location, std::string_view preferred,
+data::Dataset load(const comm::Nodes& nodes, const std::vector<std::string>& texts, std::string_view preferred,
                    const config::Data& settings) {
-    const storage::DatasetReader reader = agreed(nodes.world(), [&] {
-        const storage::Location place = storage::locate(location, preferred);
-        return storage::DatasetReader(place.file, place.dataset);
-    });
+    const storage::DatasetReader reader = agreed(nodes.world(), [&] { return open_data(texts, preferred, settings); });
     const storage::DatasetInfo& info = reader.info();
     const std::string name = fmt::format("{}:{}", info.file, info.name);
     nodes.world().require_same("the shape of " + name, fmt::format("{} {}", describe(info.shape), info.stored));
@@ -42,6 +37,12 @@ data::Dataset load(const comm::Nodes& nodes, const std::string& location, std::s
 }
 
 } // namespace
+
+storage::DatasetReader open_data(const std::vector<std::string>& texts, std::string_view preferred,
+                                 const config::Data& settings) {
+    const auto outside = settings.allow_external ? storage::Outside::allowed : storage::Outside::refused;
+    return storage::DatasetReader(storage::locate(texts, preferred, outside), outside);
+}
 
 Inputs read_inputs(const comm::Nodes& nodes, const config::Config& config) {
     const config::Data& settings = config.data;

@@ -9,7 +9,10 @@
 
 #include <functional>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace elbo::training {
 
@@ -32,6 +35,13 @@ using MakeInputs = std::function<Inputs(const comm::Nodes& nodes, const config::
 
 /// The datasets that are configured, read by the first rank of each node into memory that the node's ranks share.
 Inputs read_inputs(const comm::Nodes& nodes, const config::Config& config);
+
+/// Datasets that are taken from files where none is named.
+constexpr std::string_view preferred_train = "/train/x", preferred_validation = "/test/x";
+
+/// The data that texts of the configuration name.
+storage::DatasetReader open_data(const std::vector<std::string>& texts, std::string_view preferred,
+                                 const config::Data& settings);
 
 /// How this process computes: threads, kernels that are allowed. Before any model is built, and before there are other
 /// threads of products.

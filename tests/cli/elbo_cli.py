@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -46,6 +47,15 @@ def launcher_options():
     if not is_open_mpi():
         return ["-bind-to", "none"]
     return [*(["--allow-run-as-root"] if os.geteuid() == 0 else []), "--oversubscribe", "--bind-to", "none"]
+
+
+def python_with(*modules):
+    """A Python that has the modules, the running one or the system's; None where neither has."""
+    for python in (sys.executable, "/usr/bin/python3"):
+        with contextlib.suppress(OSError):
+            if subprocess.run([python, "-c", "import " + ", ".join(modules)], capture_output=True, check=False).returncode == 0:
+                return python
+    return None
 
 
 def command_line(arguments, ranks=None):
