@@ -115,11 +115,11 @@ sanitizers() (
     ctest --preset asan --parallel "$cores" --no-tests=error -E '^(docs|structure)\.|^faults\.[^d]'
 )
 
-# What has threads of its own: the writer of checkpoints, locks and logs, the watchdog.
+# What has threads of its own: the writer of checkpoints, locks and logs, the watchdog, the reader of rows.
 thread_sanitizer() (
     cmake --preset tsan "${cmake_options[@]}"
     cmake --build build/tsan --parallel "$cores" --target test_training test_storage test_comm test_data
-    ctest --preset tsan --parallel "$cores" --no-tests=error -R '^(training\.(Saver|Stop)|storage\.(.*Lock|LineLog|Checkpoint)|comm\.Watch|data\.Prefetcher)'
+    ctest --preset tsan --parallel "$cores" --no-tests=error -R '^(training\.(Saver|Stop)|storage\.(.*Lock|LineLog|Checkpoint)|comm\.Watch|data\.(Prefetcher|Feed))'
 )
 
 openmpi5() (

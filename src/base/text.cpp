@@ -78,6 +78,27 @@ std::optional<double> parse_duration(std::string_view text) {
     return sum > 0 ? std::optional(sum) : std::nullopt;
 }
 
+std::optional<std::uint64_t> parse_bytes(std::string_view text) {
+    struct Unit {
+        std::string_view name;
+        double bytes;
+    };
+    constexpr std::array units = {Unit{"", 1},         Unit{"B", 1},        Unit{"KiB", 0x1p10}, Unit{"MiB", 0x1p20},
+                                  Unit{"GiB", 0x1p30}, Unit{"TiB", 0x1p40}, Unit{"kB", 1e3},     Unit{"MB", 1e6},
+                                  Unit{"GB", 1e9},     Unit{"TB", 1e12}};
+    constexpr double most = 0x1p53;
+    double number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+    if (error != std::errc() || !std::isfinite(number)) return std::nullopt;
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    if (text.size() > 1 && text.front() == ' ') text.remove_prefix(1);
+    const auto* const unit = std::ranges::find(units, text, &Unit::name);
+    if (unit == units.end()) return std::nullopt;
+    const double bytes = std::round(number * unit->bytes);
+    if (bytes < 1 || bytes > most) return std::nullopt;
+    return static_cast<std::uint64_t>(bytes);
+}
+
 std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates) {
     std::string_view best;
     std::size_t best_distance = 0;

@@ -22,6 +22,10 @@ std::string human_duration(double seconds);
 /// where the text is no such duration, or is none longer than 0.
 std::optional<double> parse_duration(std::string_view text);
 
+/// Bytes of "8GiB", "512 MiB", "1.5TB", "4096": B, KiB ... TiB by 1024, kB ... TB by 1000. nullopt where the text is
+/// none, or no whole number of bytes from 1 to 2^53.
+std::optional<std::uint64_t> parse_bytes(std::string_view text);
+
 /// The candidate with the smallest edit distance (Damerau-Levenshtein: swaps of neighbours count one), or an empty view
 /// where none is within a third of the longer word's length.
 std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);

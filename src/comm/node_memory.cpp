@@ -1,6 +1,7 @@
 #include "comm/node_memory.hpp"
 
 #include "base/text.hpp"
+#include "comm/free_memory.hpp"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -9,8 +10,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <limits>
 
 namespace elbo::comm {
 namespace {
@@ -18,16 +17,8 @@ namespace {
 /// Mappings are whole huge pages, which the system uses for them where it has any.
 constexpr std::size_t granule = std::size_t{2} << 20;
 
-/// Memory that could be given to processes now, or "no limit known" where the system does not say.
-std::size_t available_memory() {
-    std::ifstream file("/proc/meminfo");
-    for (std::string word; file >> word;)
-        if (std::size_t kibibytes = 0; word == "MemAvailable:" && file >> kibibytes) return kibibytes * 1024;
-    return std::numeric_limits<std::size_t>::max();
-}
-
 void refuse_too_much(std::size_t bytes, const std::string& what) {
-    if (const std::size_t room = available_memory(); bytes > room)
+    if (const std::size_t room = free_memory(); bytes > room)
         fail("{}: {} of shared memory are needed on this host, but {} are free; use fewer ranks a node or a smaller "
              "model",
              what, human_bytes(static_cast<double>(bytes)), human_bytes(static_cast<double>(room)));

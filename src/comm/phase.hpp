@@ -22,7 +22,8 @@ enum class Phase : std::uint32_t {
     ended,
     waiting,   ///< for another rank, within the exchange
     reporting, ///< lines of metrics, events and what else stands between two steps
-    messages   ///< driving MPI between two pieces of the backward pass
+    messages,  ///< driving MPI between two pieces of the backward pass
+    reading    ///< waiting for rows that a thread reads from a file, for longer than a moment
 };
 
 struct PhaseKind {
@@ -30,7 +31,7 @@ struct PhaseKind {
     bool waits; ///< for other ranks: who is in it has arrived
 };
 
-inline constexpr std::array<PhaseKind, 14> phase_kinds = {{{"starting", false},
+inline constexpr std::array<PhaseKind, 15> phase_kinds = {{{"starting", false},
                                                            {"batch", false},
                                                            {"forward", false},
                                                            {"backward", false},
@@ -43,8 +44,9 @@ inline constexpr std::array<PhaseKind, 14> phase_kinds = {{{"starting", false},
                                                            {"ended", false},
                                                            {"waiting", true},
                                                            {"reporting", false},
-                                                           {"messages", false}}};
-static_assert(phase_kinds.size() == static_cast<std::size_t>(Phase::messages) + 1);
+                                                           {"messages", false},
+                                                           {"reading", false}}};
+static_assert(phase_kinds.size() == static_cast<std::size_t>(Phase::reading) + 1);
 
 constexpr std::string_view name_of(Phase phase) { return phase_kinds[static_cast<std::size_t>(phase)].name; }
 constexpr bool waits(Phase phase) { return phase_kinds[static_cast<std::size_t>(phase)].waits; }

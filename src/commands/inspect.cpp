@@ -11,11 +11,13 @@
 #include "training/inputs.hpp"
 #include "training/schema.hpp"
 #include "training/state.hpp"
+#include "training/transforms.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 
 namespace elbo::commands {
 namespace {
@@ -80,7 +82,8 @@ void print_memory(const training::Memory& memory, const model::Vae& model) {
     fmt::print("\nmemory of a node{}\n", each);
     row(model.precision() == Precision::bf16 ? "values and their bf16 copy, shared" : "values, one copy",
         memory.values);
-    if (memory.data > 0) row("data in its own type, one copy", memory.data);
+    if (memory.data > 0)
+        row(memory.data_whole ? "data in its own type, one copy" : "data, read ahead of its turn", memory.data);
     row("gradients" + each, memory.gradients);
     row("optimiser's state", memory.optimizer);
     row("activations and batches" + each, memory.ranks * memory.workspace);
@@ -94,18 +97,17 @@ void inspect_configuration(const InspectOptions& options) {
     training::set_up_numerics(config);
     const storage::DatasetInfo train = training::header_or_shape(config.data);
     const bool there = train.rows() > 0;
-    std::size_t data_bytes = train.rows() * train.row_bytes();
-    if (there && !config.data.validation.empty()) {
-        const storage::DatasetInfo validation =
-            training::open_data(config.data.validation, training::preferred_validation, config.data).info();
-        data_bytes += validation.rows() * validation.row_bytes();
-    }
+    std::optional<storage::DatasetInfo> validation;
+    if (there) validation = training::validation_header(config.data);
+    const training::DataPlan plan =
+        there ? training::plan_on_one_node(config, train, validation, options.ranks) : training::DataPlan{};
     const std::uint64_t parts =
         std::max<std::uint64_t>(options.ranks, training::asked_virtual_ranks(config.training, options.ranks));
     std::size_t batch = training::asked_batch(config.training, parts);
     if (there) batch = std::min(batch, train.rows());
     const std::size_t rows = data::largest_shard(batch, parts); // that are computed at a time
-    const model::Vae model(config.model, train.sample_shape(), rows, config.training.precision);
+    const Shape sample = training::transformed(config.data, train.sample_shape());
+    const model::Vae model(config.model, sample, rows, config.training.precision);
 
     const std::string data = there ? fmt::format("{}:{}, {} x {} {}", train.file, train.name, with_commas(train.rows()),
                                                  describe(train.sample_shape()), storage::name_of(train.type))
@@ -120,7 +122,7 @@ void inspect_configuration(const InspectOptions& options) {
     print_parameters(model);
     fmt::print("\na training step takes {:.2f} million floating point operations a sample, in {}\n",
                model.flops_per_sample() / 1e6, name_of(model.precision()));
-    print_memory(training::memory_of_a_node(config, model, options.ranks, rows, data_bytes), model);
+    print_memory(training::memory_of_a_node(config, model, options.ranks, rows, plan), model);
 }
 
 /// The file of FILE:/dataset, or the first that a pattern of files matches.

@@ -45,6 +45,9 @@ struct Data {
     std::vector<Settings> transform;           ///< a step each, in their order
     std::string binarize;                      ///< none, threshold, dynamic
     std::string prefetch;                      ///< auto, always, never
+    std::optional<std::uint64_t> memory;       ///< bytes of a node; unset: half of what is free at the start
+    bool windowed = false;                     ///< the order of an epoch; else full
+    std::optional<std::size_t> block, window;  ///< of the windowed order, samples; unset: chosen at the first start
     std::optional<double>
         scale; ///< factor on the stored values; unset: integers by their type's range, floats as they are
 };

@@ -1,7 +1,7 @@
-// The table of core keys: name, type, default, meaning, effect, bounds, and the member of Config that it fills.
+// The table of core keys: name, type, default, meaning, effect, bounds, and the member of Config that it fills. Those
+// of data stand in data_keys.cpp.
 #include "config/keys.hpp"
 
-#include "base/text.hpp"
 #include "config/values.hpp"
 
 #include <array>
@@ -9,103 +9,22 @@
 namespace elbo::config {
 namespace {
 
-constexpr double no_bound = std::numeric_limits<double>::infinity();
 constexpr double most_epochs = 16'777'215; // 24 bits of the counter that addresses random numbers
 constexpr double most_steps = 1e12;
 constexpr double most_bucket = 1 << 30; // MPI counts in int
-constexpr double most_rows = 1e9;
 
 constexpr std::string_view placeholders =
     "folder of the run; {key} stands for the value of another key, as in runs/z{model.latent}-s{seed}";
 
 Precision precision_in(const Checked& v) { return v.text() == "bf16" ? Precision::bf16 : Precision::fp32; }
 
-const auto table = std::to_array<CoreKey>({
+const auto run_table = std::to_array<CoreKey>({
     {{"output", Type::path, "", placeholders, Effect::none}, [](Config& c, const Checked& v) { c.output = v.text(); }},
     {{"seed", Type::integer, "1", "of initial values, sample order and noise", Effect::model, 0, 4294967295.0},
      [](Config& c, const Checked& v) { c.seed = static_cast<std::uint32_t>(v.count()); }},
+});
 
-    {{"data.train", Type::paths, "",
-      "training samples: FILE or FILE:/dataset of an HDF5 file, /dataset.field of records; of several files or a "
-      "pattern such as part-*.h5:/x all rows, joined; the same data may move",
-      Effect::trajectory},
-     [](Config& c, const Checked& v) { c.data.train = v.texts(); }},
-    {{"data.validation.files", Type::paths, "~",
-      "samples on which the ELBO is measured after each epoch, as for data.train; data.validation: FILE is short for "
-      "it",
-      Effect::trajectory},
-     [](Config& c, const Checked& v) { c.data.validation = v.texts(); },
-     nullptr,
-     Stand::name,
-     true,
-     "data.validation.fraction"},
-    {{"data.validation.fraction",
-      Type::number,
-      "~",
-      "of the samples of data.train, taken for validation instead: spread evenly over the file, chosen by "
-      "data.validation.seed, at least one",
-      Effect::model,
-      0,
-      1,
-      {},
-      true},
-     [](Config& c, const Checked& v) { c.data.validation_fraction = v.optional_number(); },
-     nullptr,
-     Stand::name,
-     false,
-     "data.validation.files"},
-    {{"data.validation.seed", Type::integer, "1", "of that choice, whatever seed is", Effect::model, 0, 4294967295.0},
-     [](Config& c, const Checked& v) { c.data.split_seed = static_cast<std::uint32_t>(v.count()); }},
-    {{"data.labels", Type::paths, "~",
-      "a label or a row of values for every sample of data.train, as for data.train: checked, described, and kept for "
-      "conditional models and probes",
-      Effect::none},
-     [](Config& c, const Checked& v) { c.data.labels = v.texts(); }},
-    {{"data.allow_external", Type::flag, "false",
-      "read what files refer to outside their own folder (external links, sources of virtual datasets, raw data), and "
-      "load plugins of HDF5 for filters",
-      Effect::none},
-     [](Config& c, const Checked& v) { c.data.allow_external = v.flag(); }},
-    {{"data.shape", Type::integers, "~",
-      "of a sample: what elbo bench and inspect go by where data.train does not exist; training data must have it",
-      Effect::none, 1, most_rows},
-     [](Config& c, const Checked& v) { c.data.shape = v.counts(); }},
-    {{"data.transform", Type::steps, "~",
-      "what is done to samples after data.scale, in this order, as in [log1p, standardise, {crop: [24, 24]}]",
-      Effect::model},
-     [](Config& c, const Checked& v) { c.data.transform = v.layers; },
-     &Schema::transforms,
-     Stand::within},
-    {{"data.binarize",
-      Type::text,
-      "none",
-      "values in [0, 1] as they are; 1 from 0.5 on; or drawn afresh at every presentation with the value as "
-      "probability",
-      Effect::model,
-      -no_bound,
-      no_bound,
-      {"none", "threshold", "dynamic"}},
-     [](Config& c, const Checked& v) { c.data.binarize = v.text(); }},
-    {{"data.scale",
-      Type::number,
-      "~",
-      "factor on the stored values; unset: integers to [0, 1] by their type's range, floats as they are",
-      Effect::model,
-      0,
-      no_bound,
-      {},
-      true},
-     [](Config& c, const Checked& v) { c.data.scale = v.optional_number(); }},
-    {{"data.prefetch",
-      Type::text,
-      "auto",
-      "a thread of each rank makes its next batches meanwhile; auto: where every rank has a core for it",
-      Effect::none,
-      -no_bound,
-      no_bound,
-      {"auto", "always", "never"}},
-     [](Config& c, const Checked& v) { c.data.prefetch = v.text(); }},
-
+const auto table = std::to_array<CoreKey>({
     {{"model.latent", Type::integer, "", "dimensions of the latent variable", Effect::model, 1, 1e6},
      [](Config& c, const Checked& v) { c.model.latent = v.count(); }},
     {{"model.activation", Type::choice, "relu", "of every layer that does not name its own", Effect::model},
@@ -336,36 +255,17 @@ const auto table = std::to_array<CoreKey>({
      [](Config& c, const Checked& v) { c.report.pictures = v.count(); }},
 });
 
-bool is_unset(const Settings::Value& value) { return std::holds_alternative<std::monostate>(value); }
-
 } // namespace
 
-std::size_t Checked::count() const { return static_cast<std::size_t>(std::get<std::int64_t>(value)); }
-
-std::optional<std::size_t> Checked::optional_count() const {
-    return is_unset(value) ? std::nullopt : std::optional(count());
+std::span<const CoreKey> core_keys() {
+    static const std::vector<CoreKey> all = [] {
+        std::vector<CoreKey> rows(run_table.begin(), run_table.end());
+        const std::span<const CoreKey> data = data_keys();
+        rows.insert(rows.end(), data.begin(), data.end());
+        rows.insert(rows.end(), table.begin(), table.end());
+        return rows;
+    }();
+    return all;
 }
-
-double Checked::number() const { return std::get<double>(value); }
-
-bool Checked::flag() const { return std::get<bool>(value); }
-
-std::optional<double> Checked::optional_number() const {
-    return is_unset(value) ? std::nullopt : std::optional(number());
-}
-
-std::optional<double> Checked::optional_seconds() const {
-    return is_unset(value) ? std::nullopt : parse_duration(std::get<std::string>(value));
-}
-
-std::string Checked::text() const { return is_unset(value) ? std::string() : std::get<std::string>(value); }
-
-std::vector<std::string> Checked::texts() const {
-    return is_unset(value) ? std::vector<std::string>() : std::get<std::vector<std::string>>(value);
-}
-
-std::vector<std::size_t> Checked::counts() const { return counts_of(text()); }
-
-std::span<const CoreKey> core_keys() { return table; }
 
 } // namespace elbo::config

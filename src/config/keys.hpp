@@ -3,6 +3,7 @@
 
 #include "config/config.hpp"
 
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,9 +25,10 @@ struct Checked {
     bool flag() const;
     std::optional<double> optional_number() const;
     std::optional<double> optional_seconds() const; ///< of a duration
-    std::string text() const;                       ///< "" where unset
-    std::vector<std::string> texts() const;         ///< of paths; empty where unset
-    std::vector<std::size_t> counts() const;        ///< of a list of integers; empty where unset
+    std::optional<std::uint64_t> optional_bytes() const;
+    std::string text() const;                ///< "" where unset
+    std::vector<std::string> texts() const;  ///< of paths; empty where unset
+    std::vector<std::size_t> counts() const; ///< of a list of integers; empty where unset
 };
 
 /// How the keys of a chosen kind stand in the YAML.
@@ -45,7 +47,11 @@ struct CoreKey {
     std::string_view rival = {}; ///< the key that takes this one's place: one of the two is set
 };
 
+constexpr double no_bound = std::numeric_limits<double>::infinity();
+constexpr double most_rows = 1e9;
+
 std::span<const CoreKey> core_keys();
+std::span<const CoreKey> data_keys(); ///< those of them that are data's
 
 /// The row of a path, or nullptr.
 const CoreKey* core_key(std::string_view path);

@@ -16,7 +16,21 @@ enum class Effect {
     none,       ///< what is computed stays the same (where to log, how often to save): allowed, recorded
 };
 
-enum class Type { integer, number, flag, text, number_or_word, duration, path, paths, integers, layers, steps, choice };
+enum class Type {
+    integer,
+    number,
+    flag,
+    text,
+    number_or_word,
+    duration,
+    bytes,
+    path,
+    paths,
+    integers,
+    layers,
+    steps,
+    choice,
+};
 
 /// One key. `fallback` is its default as YAML text; "" means required, "~" means unset unless given.
 struct Key {

@@ -94,6 +94,9 @@ std::optional<Settings::Value> read(const Key& key, const Tree& tree) {
     case Type::duration:
         if (!parse_duration(tree.text)) return std::nullopt;
         return tree.text;
+    case Type::bytes:
+        if (!parse_bytes(tree.text)) return std::nullopt;
+        return tree.text;
     case Type::number_or_word:
         if (auto number = read_bounded(key, tree)) return number;
         if (key.words.empty() || !is_allowed_word(key, tree.text)) return std::nullopt;
@@ -151,6 +154,8 @@ std::string expectation(const Key& key) {
         return fmt::format("a number{}, or {}", bounds(key), joined(key.words, " or "));
     case Type::duration:
         return "a duration such as 3h50m or 90s";
+    case Type::bytes:
+        return "bytes such as 512MiB or 8GiB";
     case Type::path:
         return "a path";
     case Type::paths:

@@ -1,26 +1,31 @@
-// The order of an epoch as a function: a keyed bijection on [0, N) (Feistel network with cycle walking: Black & Rogaway
-// 2002, "Ciphers with arbitrary finite domains"), so that any position costs the same and needs no memory.
+// The order of an epoch as a function of the position in it: full, a bijection on all samples; or windowed, for files
+// larger than memory: a bijection on blocks of samples, and one within each window of them.
 #pragma once
 
-#include "numerics/random.hpp"
+#include "data/bijection.hpp"
+#include "data/windows.hpp"
 
 #include <cstdint>
+#include <optional>
 
 namespace elbo::data {
 
+/// At any position of the epoch it costs the same, and needs no memory.
 class EpochOrder {
 public:
-    /// samples: N >= 1, below 2^40.
+    /// full: samples N >= 1, below 2^40.
     EpochOrder(std::uint32_t seed, std::uint32_t epoch, std::uint64_t samples);
+    /// As the ordering has it: full or windowed.
+    EpochOrder(std::uint32_t seed, std::uint32_t epoch, const Ordering& ordering);
+
     /// The sample at a position in [0, N).
-    std::uint64_t at(std::uint64_t position) const;
+    std::uint64_t at(std::uint64_t position) const {
+        return windows_ ? windows_->sample_at(position) : samples_.at(position);
+    }
 
 private:
-    std::uint64_t permute(std::uint64_t number) const;
-
-    Stream stream_;
-    std::uint64_t samples_;
-    unsigned left_bits_, right_bits_;
+    Bijection samples_;
+    std::optional<Windows> windows_;
 };
 
 } // namespace elbo::data

@@ -18,6 +18,11 @@ constexpr Range shard_of(Range range, std::uint64_t index, std::uint64_t count) 
     return {range.begin + range.size() * index / count, range.begin + range.size() * (index + 1) / count};
 }
 
+/// The shard of `count` that holds a place of a batch of `size`.
+constexpr std::uint64_t shard_holding(std::uint64_t place, std::uint64_t size, std::uint64_t count) {
+    return ((place + 1) * count + size - 1) / size - 1;
+}
+
 /// The batch that begins at a position of an epoch of `samples`; the last one is short.
 constexpr Range batch_at(std::uint64_t position, std::uint64_t samples, std::uint64_t batch) {
     return {position, samples - position < batch ? samples : position + batch};
@@ -45,6 +50,8 @@ struct Turns {
     std::uint64_t samples = 0, batch = 0; ///< in an epoch, in a step
     std::uint64_t shards = 1;             ///< of a batch
     Range mine{0, 1};                     ///< of the shards
+    std::uint64_t block = 0, window = 0;  ///< samples, of a windowed order; 0: it is full
+    std::uint64_t epochs = 0;             ///< from which on nothing need be read ahead; 0: unknown
 
     constexpr Range positions(const Turn& turn) const { return shard_of(turn.batch, turn.shard, shards); }
 

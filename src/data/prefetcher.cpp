@@ -1,6 +1,7 @@
 #include "data/prefetcher.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 namespace elbo::data {
 namespace {
@@ -14,7 +15,9 @@ std::size_t slots_for(std::size_t dimensions, std::size_t max_rows) {
 } // namespace
 
 Prefetcher::Prefetcher(const Dataset& dataset, Binarize binarize, std::uint32_t seed, const Turns& turns, bool threaded)
-    : seed_(seed), turns_(turns) {
+    : dataset_(dataset), seed_(seed), turns_(turns) {
+    if (!dataset.in_memory())
+        feed_ = std::make_unique<Feed>(dataset.source(), make_schedule(seed, turns, dataset.row_bytes()), turns);
     const std::size_t rows = largest_shard(turns.batch, turns.shards);
     const std::size_t slots = threaded ? slots_for(dataset.dimensions(), rows) : 1;
     slots_.reserve(slots);
@@ -28,20 +31,48 @@ Prefetcher::~Prefetcher() {
         const std::lock_guard lock(mutex_);
         ending_ = true;
     }
+    // The thread may wait for rows of a disk that takes its time.
+    if (feed_) feed_->end();
+    if (odd_ && odd_->feed) odd_->feed->end();
     room_.notify_one();
     thread_.join();
 }
 
-Rows Prefetcher::take(const Turn& turn) {
-    if (!threaded()) return make(slots_.front().loader, turn);
+void Prefetcher::keep_order(std::uint64_t epoch, const Ordering& ordering) {
+    odd_.emplace(Odd{epoch, ordering, nullptr});
+    if (dataset_.in_memory()) return;
+    Turns turns = turns_;
+    turns.epochs = epoch + 1;
+    odd_->feed = std::make_unique<Feed>(dataset_.source(),
+                                        make_turn_schedule(seed_, turns, ordering, dataset_.row_bytes()), turns);
+}
+
+double Prefetcher::waited() const {
+    return (feed_ ? feed_->waited() : 0) + (odd_ && odd_->feed ? odd_->feed->waited() : 0);
+}
+
+/// Until the turn to be taken is made.
+void Prefetcher::wait_for_rows(std::unique_lock<std::mutex>& lock, const Waiting& waiting) {
+    constexpr std::chrono::milliseconds patience{500};
+    while (!news_.wait_for(lock, patience, [this] { return made_ > taken_; })) {
+        if (!waiting) continue;
+        lock.unlock();
+        waiting();
+        lock.lock();
+    }
+}
+
+Rows Prefetcher::take(const Turn& turn, const Waiting& waiting) {
+    if (!threaded()) return make(slots_.front().loader, turn, waiting);
     std::unique_lock lock(mutex_);
-    if (turn != next_to_take_) {
+    const bool behind_the_end = made_ == taken_ && !busy_ && next_to_make_.step == 0;
+    if (turn != next_to_take_ || behind_the_end) {
         news_.wait(lock, [this] { return !busy_; });
         made_ = taken_;
         next_to_make_ = turn;
         room_.notify_one();
     }
-    news_.wait(lock, [this] { return made_ > taken_; });
+    wait_for_rows(lock, waiting);
     const Slot& slot = slots_[taken_ % slots_.size()];
     ++taken_;
     next_to_take_ = turns_.after(turn);
@@ -67,10 +98,13 @@ std::size_t Prefetcher::bytes(std::size_t dimensions, std::size_t max_rows) {
     return slots_for(dimensions, max_rows) * Loader::bytes(dimensions, max_rows);
 }
 
-Rows Prefetcher::make(Loader& loader, const Turn& turn) const {
+Rows Prefetcher::make(Loader& loader, const Turn& turn, const Waiting& waiting) {
     const auto epoch = static_cast<std::uint32_t>(turn.epoch);
-    return loader.take(turns_.positions(turn), EpochOrder(seed_, epoch, turns_.samples),
-                       {seed_, Purpose::binarize, epoch});
+    const Stream noise{seed_, Purpose::binarize, epoch};
+    const bool odd = odd_ && odd_->epoch == turn.epoch;
+    if (Feed* const feed = odd ? odd_->feed.get() : feed_.get()) return loader.take(feed->take(turn, waiting), noise);
+    const EpochOrder order(seed_, epoch, odd ? odd_->ordering : ordering_of(turns_));
+    return loader.take(turns_.positions(turn), order, noise);
 }
 
 void Prefetcher::work() {
@@ -88,7 +122,7 @@ void Prefetcher::work() {
         const std::int64_t begin = comm::PhaseClock::nanoseconds();
         slot.failure = nullptr;
         try {
-            slot.rows = make(slot.loader, turn);
+            slot.rows = make(slot.loader, turn, {});
         } catch (...) {
             slot.failure = std::current_exception();
         }
@@ -97,6 +131,8 @@ void Prefetcher::work() {
         busy_ = false;
         ++made_;
         next_to_make_ = turns_.after(turn);
+        const bool last = turn.epoch < turns_.epochs && next_to_make_.epoch >= turns_.epochs;
+        if (last) next_to_make_ = {}; // what follows is made when it is asked for after all
         if (step_ >= first_recorded_ && step_ <= last_recorded_)
             stays_.push_back({begin, end, turn.step, comm::Phase::batch});
         news_.notify_one();

@@ -2,11 +2,14 @@
 #pragma once
 
 #include "comm/phase_clock.hpp"
+#include "data/feed.hpp"
 #include "data/loader.hpp"
 
 #include <condition_variable>
 #include <exception>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -23,8 +26,15 @@ public:
     Prefetcher& operator=(const Prefetcher&) = delete;
 
     /// The rows of a turn, valid until the next call: those that the thread has made where it follows the turn of the
-    /// last call. Where it does not, the thread begins anew with this one.
-    Rows take(const Turn& turn);
+    /// last call. Where it does not, the thread begins anew with this one. Who waits for long calls waiting().
+    Rows take(const Turn& turn, const Waiting& waiting = {});
+
+    /// One epoch goes on in the order that it was begun in, of another batch or other virtual ranks than the turns'.
+    /// Before its first take().
+    void keep_order(std::uint64_t epoch, const Ordering& ordering);
+
+    /// Of a dataset that stays in its file: seconds in which rows were waited for.
+    double waited() const;
 
     bool threaded() const { return thread_.joinable(); }
 
@@ -42,12 +52,23 @@ private:
         std::exception_ptr failure;
     };
 
-    Rows make(Loader& loader, const Turn& turn) const;
+    Rows make(Loader& loader, const Turn& turn, const Waiting& waiting);
+    void wait_for_rows(std::unique_lock<std::mutex>& lock, const Waiting& waiting);
     void work();
     bool has_room() const { return made_ - taken_ <= (slots_.size() - 1) / 2; }
 
+    /// An epoch in an order of its own.
+    struct Odd {
+        std::uint64_t epoch;
+        Ordering ordering;
+        std::unique_ptr<Feed> feed; ///< none in memory
+    };
+
+    const Dataset& dataset_;
     const std::uint32_t seed_;
     const Turns turns_;
+    std::unique_ptr<Feed> feed_; ///< of a dataset that stays in its file
+    std::optional<Odd> odd_;
     std::vector<Slot> slots_; ///< the turn with number n of made_ in slot n mod size
     mutable std::mutex mutex_;
     std::condition_variable room_, news_; ///< what the thread waits for, and the caller

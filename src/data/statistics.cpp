@@ -86,6 +86,26 @@ void Statistics::merge(const Statistics& later) {
     not_finite_ += later.not_finite_;
 }
 
+std::vector<double> Statistics::figures() const {
+    std::vector<double> all = {static_cast<double>(rows_)};
+    for (const std::vector<double>* part : {&counts_, &mean_, &squares_, &least_, &greatest_})
+        all.insert(all.end(), part->begin(), part->end());
+    return all;
+}
+
+Statistics Statistics::from(std::span<const double> figures) {
+    const std::size_t width = (figures.size() - 1) / 5;
+    Statistics statistics(width);
+    statistics.rows_ = static_cast<std::uint64_t>(figures[0]);
+    std::size_t at = 1;
+    for (std::vector<double>* part :
+         {&statistics.counts_, &statistics.mean_, &statistics.squares_, &statistics.least_, &statistics.greatest_}) {
+        std::ranges::copy(figures.subspan(at, width), part->begin());
+        at += width;
+    }
+    return statistics;
+}
+
 std::vector<double> Statistics::variance() const {
     std::vector<double> variance = squares_;
     for (std::size_t j = 0; j < elements(); ++j) variance[j] /= std::max(counts_[j], 1.0);

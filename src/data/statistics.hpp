@@ -23,6 +23,11 @@ public:
     /// What another has seen of rows behind these.
     void merge(const Statistics& later);
 
+    /// All of it as numbers, to be handed to another rank and read back there; values must all have been finite.
+    std::vector<double> figures() const;
+    static std::size_t figures_of(std::size_t elements) { return 5 * elements + 1; }
+    static Statistics from(std::span<const double> figures);
+
     std::size_t elements() const { return mean_.size(); }
     std::uint64_t rows() const { return rows_; }
     /// Finite values of each element.

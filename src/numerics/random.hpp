@@ -22,8 +22,10 @@ enum class Purpose : std::uint32_t {
     pictures = 7,
     synthesis = 8,
     dropout = 9,
+    block_order = 10,
+    window_order = 11,
     validation_split = 12,
-    flips = 13,
+    augmentation = 13,
 };
 
 /// A stream: key (seed, purpose) and epoch. Within it, numbers are addressed by sample (40 bits), draw and dimension.

@@ -92,6 +92,13 @@ bool is_hdf5(const fs::path& path) {
     return false;
 }
 
+std::vector<fs::path> DatasetInfo::files() const {
+    if (locations.empty()) return {file};
+    std::vector<fs::path> all;
+    for (const Location& location : locations) all.push_back(location.file);
+    return all;
+}
+
 std::string DatasetInfo::where(std::size_t row) const {
     if (ends.empty()) return fmt::format("{}:{}: row {}", file, name, row);
     const auto part = static_cast<std::size_t>(std::ranges::upper_bound(ends, row) - ends.begin());

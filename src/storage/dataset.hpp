@@ -45,6 +45,7 @@ struct DatasetInfo {
     std::size_t rows() const { return shape.at(0); }
     Shape sample_shape() const { return {shape.begin() + 1, shape.end()}; }
     std::size_t row_bytes() const; ///< in memory
+    std::vector<std::filesystem::path> files() const;
     /// "b.h5:/x: row 17", as the file counts that holds it.
     std::string where(std::size_t row) const;
 };

@@ -56,6 +56,7 @@ Account account_of(comm::Phase phase) {
     case comm::Phase::starting:
         return Account::start;
     case comm::Phase::batch:
+    case comm::Phase::reading:
         return Account::data;
     case comm::Phase::forward:
         return Account::forward;

@@ -14,21 +14,28 @@ namespace {
 /// own, and code of libraries, which a node holds once (Debian 12, Open MPI 4.1.4, oneDNN 2.6.3).
 constexpr std::size_t process_bytes = 14 << 20, library_bytes = 26 << 20;
 
+std::size_t virtual_ranks_on(std::size_t ranks, const config::Config& config) {
+    return std::max(ranks, static_cast<std::size_t>(asked_virtual_ranks(config.training, ranks)));
+}
+
+comm::Leaves leaves_of(std::size_t rank, std::size_t ranks, std::size_t virtual_ranks) {
+    return {virtual_ranks * rank / ranks, virtual_ranks * (rank + 1) / ranks};
+}
+
 } // namespace
 
 Memory memory_of_a_node(const config::Config& config, const model::Vae& model, std::size_t ranks, std::size_t rows,
-                        std::size_t data_bytes) {
+                        const DataPlan& data) {
     const std::size_t array = model.parameters().size() * sizeof(float);
-    const std::size_t virtual_ranks =
-        std::max(ranks, static_cast<std::size_t>(asked_virtual_ranks(config.training, ranks)));
+    const std::size_t virtual_ranks = virtual_ranks_on(ranks, config);
     Memory memory;
     memory.ranks = ranks;
     memory.values = array + (model.precision() == Precision::bf16 ? array / 2 : 0);
-    memory.data = data_bytes;
-    for (std::size_t rank = 0; rank < ranks; ++rank) {
-        const comm::Leaves leaves{virtual_ranks * rank / ranks, virtual_ranks * (rank + 1) / ranks};
-        memory.gradients += array * comm::Exchange::gradient_arrays(virtual_ranks, leaves);
-    }
+    memory.data = data.bytes();
+    memory.data_whole = data.train_in_memory && data.validation_in_memory;
+    for (std::size_t rank = 0; rank < ranks; ++rank)
+        memory.gradients +=
+            array * comm::Exchange::gradient_arrays(virtual_ranks, leaves_of(rank, ranks, virtual_ranks));
     const std::size_t states = optimizers::optimizer_kind(config.optimizer.kind.kind).states;
     memory.optimizer = states * array;
     memory.workspace = model.workspace_bytes() + data::Prefetcher::bytes(model.dimensions(), rows) +
@@ -39,6 +46,17 @@ Memory memory_of_a_node(const config::Config& config, const model::Vae& model, s
     const std::size_t places = config.communication.shared ? ranks : 1;
     memory.checkpoint = (1 + states) * array + (ranks > 1 && states > places ? (states - places) * array : 0);
     return memory;
+}
+
+DataPlan plan_on_one_node(const config::Config& config, const storage::DatasetInfo& train,
+                          const std::optional<storage::DatasetInfo>& validation, std::size_t ranks) {
+    const std::size_t virtual_ranks = virtual_ranks_on(ranks, config);
+    Division division{std::min(asked_batch(config.training, virtual_ranks), train.rows()), virtual_ranks, {}};
+    for (std::size_t rank = 0; rank < ranks; ++rank) {
+        const comm::Leaves leaves = leaves_of(rank, ranks, virtual_ranks);
+        division.ranks.push_back({leaves.begin, leaves.end});
+    }
+    return plan_data(config, train, validation, division, memory_for_data(config.data, 1));
 }
 
 } // namespace elbo::training

@@ -3,6 +3,7 @@
 
 #include "config/config.hpp"
 #include "model/vae.hpp"
+#include "training/data_memory.hpp"
 
 #include <cstddef>
 
@@ -12,7 +13,8 @@ namespace elbo::training {
 struct Memory {
     std::size_t ranks = 1;
     std::size_t values = 0;     ///< shared by the node's ranks, with their bf16 copy
-    std::size_t data = 0;       ///< training and validation data in their own types, shared
+    std::size_t data = 0;       ///< in their own types, shared, or rows that are read ahead
+    bool data_whole = true;     ///< all of it is in memory
     std::size_t gradients = 0;  ///< of all ranks
     std::size_t optimizer = 0;  ///< divided among them
     std::size_t workspace = 0;  ///< of each rank: activations, their gradients and batches
@@ -23,8 +25,13 @@ struct Memory {
 };
 
 /// Of a node that holds all `ranks` of a training, one virtual rank each. rows: of a virtual rank, for which the model
-/// was made. data_bytes: of the datasets.
+/// was made.
 Memory memory_of_a_node(const config::Config& config, const model::Vae& model, std::size_t ranks, std::size_t rows,
-                        std::size_t data_bytes);
+                        const DataPlan& data);
+
+/// How a node that holds all `ranks` would have the data, with as much memory as this host has now where data.memory
+/// does not say.
+DataPlan plan_on_one_node(const config::Config& config, const storage::DatasetInfo& train,
+                          const std::optional<storage::DatasetInfo>& validation, std::size_t ranks);
 
 } // namespace elbo::training

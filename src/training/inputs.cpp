@@ -2,38 +2,162 @@
 
 #include "base/version.hpp"
 #include "comm/node_memory.hpp"
+#include "data/labels.hpp"
 #include "numerics/denormals.hpp"
 #include "numerics/matmul.hpp"
 #include "storage/files.hpp"
 #include "storage/hash.hpp"
+#include "training/transforms.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace elbo::training {
 namespace {
 
-data::Dataset load(const comm::Nodes& nodes, const std::vector<std::string>& texts, std::string_view preferred,
-                   const config::Data& settings) {
-    const storage::DatasetReader reader = agreed(nodes.world(), [&] { return open_data(texts, preferred, settings); });
-    const storage::DatasetInfo& info = reader.info();
-    const std::string name = fmt::format("{}:{}", info.file, info.name);
-    nodes.world().require_same("the shape of " + name, fmt::format("{} {}", describe(info.shape), info.stored));
+constexpr std::size_t piece_bytes = std::size_t{16} << 20; ///< read between two calls of the progress
 
-    const std::size_t bytes = info.rows() * info.row_bytes();
-    const auto memory = std::make_shared<comm::NodeMemory>(nodes.node(), bytes, name);
+using SharedSource = std::shared_ptr<const data::Source>;
+
+/// What a fraction of data.train is for; nothing where all of it is for training.
+std::optional<data::Selection> selection_of(const config::Data& settings, const storage::DatasetInfo& train,
+                                            data::Split::Part part) {
+    if (!settings.validation_fraction) return {};
+    if (train.rows() < 2) reject("{}:{}: has one sample; data.validation.fraction needs two", train.file, train.name);
+    return data::Selection{{train.rows(), *settings.validation_fraction, settings.split_seed}, part};
+}
+
+SharedSource train_source(const config::Data& settings, data::Split::Part part) {
+    storage::DatasetReader reader = open_data(settings.train, preferred_train, settings);
+    const auto selection = selection_of(settings, reader.info(), part);
+    return std::make_shared<data::Source>(std::move(reader), selection);
+}
+
+/// Nothing where nothing validates.
+SharedSource validation_source(const config::Data& settings) {
+    if (settings.validation_fraction) return train_source(settings, data::Split::Part::validation);
+    if (settings.validation.empty()) return {};
+    return std::make_shared<data::Source>(open_data(settings.validation, preferred_validation, settings));
+}
+
+/// Throws AgreedError where ranks see data of different shapes. Collective.
+void require_same_shape(const comm::Communicator& world, const storage::DatasetInfo& info) {
+    world.require_same(fmt::format("the shape of {}:{}", info.file, info.name),
+                       fmt::format("{} {}", describe(info.shape), info.stored));
+}
+
+/// What data.labels are, in words; "" where there are none.
+std::string survey_labels(const config::Data& settings, const data::Source& train) {
+    if (settings.labels.empty()) return {};
+    const storage::DatasetReader labels = open_data(settings.labels, "/train/y", settings);
+    data::require_fit(labels.info(), train.file_info());
+    return fmt::format("{}:{}, {}", labels.info().file, labels.info().name,
+                       data::describe(data::survey_labels(labels)));
+}
+
+/// Whole chunks, so that none is unpacked twice.
+data::Range part_of(const storage::DatasetInfo& info, const comm::Communicator& node) {
+    const std::uint64_t chunk = info.chunk.empty() ? 1 : info.chunk.front(), rows = info.rows();
+    const data::Range chunks = data::shard_of({0, (rows + chunk - 1) / chunk}, static_cast<std::uint64_t>(node.rank()),
+                                              static_cast<std::uint64_t>(node.size()));
+    return {std::min(rows, chunks.begin * chunk), std::min(rows, chunks.end * chunk)};
+}
+
+/// This rank's part of the rows, into the node's memory.
+void read_part(const data::Source& source, data::Range part, std::span<std::byte> contents,
+               const data::Progress& progress) {
+    const std::size_t bytes = source.info().row_bytes();
+    const std::uint64_t piece = std::max<std::uint64_t>(1, piece_bytes / bytes);
+    for (data::Range rows{part.begin, part.begin}; rows.end < part.end; rows.begin = rows.end) {
+        rows.end = std::min(part.end, rows.begin + piece);
+        source.read(rows, contents.subspan(rows.begin * bytes, rows.size() * bytes));
+        if (progress) progress(rows.end - part.begin, part.size());
+    }
+    source.require_unchanged();
+}
+
+data::Dataset load_into_memory(const comm::Nodes& nodes, const SharedSource& source, const config::Data& settings,
+                               const data::Progress& progress) {
+    const storage::DatasetInfo& info = source->info();
+    const std::size_t row = info.row_bytes(), bytes = info.rows() * row;
+    const auto memory =
+        std::make_shared<comm::NodeMemory>(nodes.node(), bytes, fmt::format("{}:{}", info.file, info.name));
     const std::span<std::byte> contents(memory->data(), bytes);
-    nodes.world().together([&] {
-        if (nodes.node().first()) reader.read_rows(0, info.rows(), contents);
+    nodes.world().together([&] { read_part(*source, part_of(info, nodes.node()), contents, progress); });
+    // Each node by itself, so that one whose file has other contents is noticed.
+    data::Facts facts =
+        data::survey(nodes.world(), nodes.node(), info, data::stored_one(info.type, settings.scale),
+                     [&](data::Range rows) { return contents.subspan(rows.begin * row, rows.size() * row); });
+    return agreed(nodes.world(), [&] {
+        if (!facts.problem.empty()) reject("{} {}", source->where(facts.bad_row), facts.problem);
+        return data::Dataset(info, facts, contents, memory, settings.scale);
     });
-    data::Dataset dataset =
-        agreed(nodes.world(), [&] { return data::Dataset(info, contents, memory, settings.scale); });
+}
+
+data::Dataset leave_in_file(const comm::Communicator& world, const SharedSource& source, const config::Data& settings,
+                            const data::Progress& progress) {
+    const storage::DatasetInfo& info = source->info();
+    std::vector<std::byte> piece;
+    const auto read = [&](data::Range rows) {
+        piece.resize(rows.size() * info.row_bytes());
+        source->read(rows, piece);
+        return std::span<const std::byte>(piece);
+    };
+    data::Facts facts = data::survey(world, world, info, data::stored_one(info.type, settings.scale), read, progress);
+    return agreed(world, [&] {
+        source->require_unchanged();
+        return data::Dataset(source, facts, settings.scale);
+    });
+}
+
+data::Dataset load(const comm::Nodes& nodes, const SharedSource& source, bool in_memory, const config::Data& settings,
+                   const ReadingProgress& progress) {
+    const std::string name = fmt::format("{}:{}", source->info().file, source->info().name);
+    data::Progress tell;
+    if (progress) tell = [&](std::uint64_t done, std::uint64_t of) { progress(name, done, of); };
+    data::Dataset dataset = in_memory ? load_into_memory(nodes, source, settings, tell)
+                                      : leave_in_file(nodes.world(), source, settings, tell);
     nodes.world().require_same(fmt::format("the contents of {} (a fingerprint)", name), dataset.fingerprint());
     return dataset;
+}
+
+/// Nodes in the sense of elbo that are on this rank's host: several where ranks share no memory. Collective.
+std::size_t nodes_of_host(const comm::Nodes& nodes) {
+    const std::vector<std::string> hosts = nodes.world().gather(nodes.world().host());
+    const auto ranks = std::ranges::count(hosts, nodes.world().host());
+    return static_cast<std::size_t>(ranks) / static_cast<std::size_t>(nodes.node().size());
+}
+
+/// The least of any node's, so that all decide alike. Collective.
+DataPlan agreed_plan(const comm::Nodes& nodes, const config::Config& config, const storage::DatasetInfo& train,
+                     const std::optional<storage::DatasetInfo>& validation, std::uint64_t virtual_ranks) {
+    constexpr auto most = static_cast<std::size_t>(std::numeric_limits<std::int64_t>::max());
+    const std::size_t mine = std::min(most, memory_for_data(config.data, nodes_of_host(nodes)));
+    const auto memory = static_cast<std::size_t>(nodes.world().least(static_cast<std::int64_t>(mine)));
+    Division division{std::min(asked_batch(config.training, virtual_ranks), train.rows()), virtual_ranks, {}};
+    for (std::size_t local = 0; local < static_cast<std::size_t>(nodes.node().size()); ++local) {
+        const comm::Leaves leaves = nodes.leaves_of(nodes.mine(), local, virtual_ranks);
+        division.ranks.push_back({leaves.begin, leaves.end});
+    }
+    return agreed(nodes.world(), [&] { return plan_data(config, train, validation, division, memory); });
+}
+
+void refuse_other_shapes(const config::Data& settings, const storage::DatasetInfo& train,
+                         const std::optional<storage::DatasetInfo>& validation) {
+    const Shape shape = train.sample_shape();
+    if (!settings.shape.empty() && settings.shape != shape)
+        reject("{}:{}: samples of {}, but data.shape is {}; leave it out, or name other data", train.file, train.name,
+               describe(shape), describe(settings.shape));
+    if (validation && validation->sample_shape() != shape)
+        reject("{}:{}: samples of {}, but those of {}:{} are {}", validation->file, validation->name,
+               describe(validation->sample_shape()), train.file, train.name, describe(shape));
 }
 
 } // namespace
@@ -44,20 +168,36 @@ storage::DatasetReader open_data(const std::vector<std::string>& texts, std::str
     return storage::DatasetReader(storage::locate(texts, preferred, outside), outside);
 }
 
-Inputs read_inputs(const comm::Nodes& nodes, const config::Config& config) {
+storage::DatasetInfo train_header(const config::Data& settings) {
+    return train_source(settings, data::Split::Part::train)->info();
+}
+
+std::optional<storage::DatasetInfo> validation_header(const config::Data& settings) {
+    const SharedSource source = validation_source(settings);
+    return source ? std::optional(source->info()) : std::nullopt;
+}
+
+Inputs read_inputs(const comm::Nodes& nodes, const config::Config& config, std::uint64_t virtual_ranks,
+                   const ReadingProgress& progress) {
     const config::Data& settings = config.data;
-    Inputs inputs{load(nodes, settings.train, preferred_train, settings), std::nullopt};
-    const Shape shape = inputs.train.info().sample_shape();
-    if (!settings.validation.empty())
-        inputs.validation = load(nodes, settings.validation, preferred_validation, settings);
+    const SharedSource train = agreed(nodes.world(), [&] { return train_source(settings, data::Split::Part::train); });
+    const SharedSource validation = agreed(nodes.world(), [&] { return validation_source(settings); });
+    require_same_shape(nodes.world(), train->info());
+    std::optional<storage::DatasetInfo> validation_info;
+    if (validation) {
+        validation_info = validation->info();
+        require_same_shape(nodes.world(), *validation_info);
+    }
+    std::string labels;
+    nodes.world().on_first([&] { labels = survey_labels(settings, *train); });
     nodes.world().together([&] {
-        if (!settings.shape.empty() && settings.shape != shape)
-            reject("{}: samples of {}, but data.shape is {}; leave it out, or name other data", inputs.train.name(),
-                   describe(shape), describe(settings.shape));
-        if (inputs.validation && inputs.validation->info().sample_shape() != shape)
-            reject("{}: samples of {}, but those of {} are {}", inputs.validation->name(),
-                   describe(inputs.validation->info().sample_shape()), inputs.train.name(), describe(shape));
+        refuse_other_shapes(settings, train->info(), validation_info);
+        transformed(settings, train->info().sample_shape());
     });
+    const DataPlan plan = agreed_plan(nodes, config, train->info(), validation_info, virtual_ranks);
+    Inputs inputs{load(nodes, train, plan.train_in_memory, settings, progress), std::nullopt, plan, labels};
+    if (validation) inputs.validation = load(nodes, validation, plan.validation_in_memory, settings, progress);
+    transform_inputs(nodes.world(), config, inputs);
     return inputs;
 }
 

@@ -6,7 +6,9 @@
 #include "config/config.hpp"
 #include "data/dataset.hpp"
 #include "data/loader.hpp"
+#include "training/data_memory.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -28,13 +30,20 @@ auto agreed(const comm::Communicator& world, Make&& make) {
 struct Inputs {
     data::Dataset train;
     std::optional<data::Dataset> validation;
+    DataPlan plan;      ///< of this rank's node
+    std::string labels; ///< what data.labels are, in words; rank 0's
 };
 
 /// Where a training's data comes from. Collective.
 using MakeInputs = std::function<Inputs(const comm::Nodes& nodes, const config::Config& config)>;
 
-/// The datasets that are configured, read by the first rank of each node into memory that the node's ranks share.
-Inputs read_inputs(const comm::Nodes& nodes, const config::Config& config);
+/// Told while a dataset is read: its name, and rows that this rank has done of how many of its own.
+using ReadingProgress = std::function<void(const std::string& name, std::uint64_t done, std::uint64_t of)>;
+
+/// The datasets that are configured. What has room in data.memory is read into memory that the ranks of a node share,
+/// each a part; the rest stays in its file, which all ranks together go through once for means, range and fingerprint.
+Inputs read_inputs(const comm::Nodes& nodes, const config::Config& config, std::uint64_t virtual_ranks,
+                   const ReadingProgress& progress = {});
 
 /// Datasets that are taken from files where none is named.
 constexpr std::string_view preferred_train = "/train/x", preferred_validation = "/test/x";
@@ -52,6 +61,11 @@ std::uint64_t asked_virtual_ranks(const config::Training& settings, std::uint64_
 
 /// Samples a step that are configured, however many there are.
 std::uint64_t asked_batch(const config::Training& settings, std::uint64_t virtual_ranks);
+
+/// The header of data.train, or of the part of it that is for training. Throws InputError where it cannot be read.
+storage::DatasetInfo train_header(const config::Data& settings);
+/// The same of what validates; nothing where nothing does.
+std::optional<storage::DatasetInfo> validation_header(const config::Data& settings);
 
 /// The header of data.train or, where there is no such file, one of no rows of uint8 in data.shape.
 storage::DatasetInfo header_or_shape(const config::Data& settings);

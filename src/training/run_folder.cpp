@@ -33,6 +33,16 @@ void refuse_changes(const std::vector<config::Difference>& changes, const RunPat
             paths.folder.string(), list);
 }
 
+/// What the first start chose is no change where the configuration leaves it open still.
+void keep_blocks(std::vector<config::Difference>& changes, Found& found) {
+    const auto kept = [&found](const config::Difference& change) {
+        if (change.after != "~" || (change.key != "data.block" && change.key != "data.window")) return false;
+        (change.key == "data.block" ? found.block : found.window) = std::stoull(change.before);
+        return true;
+    };
+    std::erase_if(changes, kept);
+}
+
 /// Opens the newest checkpoint that is whole; damaged ones become warnings.
 void find_checkpoint(const RunPaths& paths, Found& found, std::string& configuration) {
     const std::vector<fs::path> candidates = list_checkpoints(paths);
@@ -76,7 +86,9 @@ Found examine(const RunPaths& paths, const config::Config& config) {
     std::string before;
     find_checkpoint(paths, found, before);
     if (before.empty()) before = storage::read_text(paths.configuration());
-    for (config::Difference& change : config::compare(before, config.resolved, schema()))
+    std::vector<config::Difference> changes = config::compare(before, config.resolved, schema());
+    if (!found.checkpoint.empty()) keep_blocks(changes, found);
+    for (config::Difference& change : changes)
         if (change.key != "output") found.changes.push_back(std::move(change));
     if (found.checkpoint.empty()) return found; // nothing was learnt yet: any configuration may begin
     refuse_changes(found.changes, paths);

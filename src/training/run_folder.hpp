@@ -29,13 +29,14 @@ struct RunPaths {
 
 /// What a start finds in the output folder.
 struct Found {
-    bool run = false;                        ///< a run of elbo is there
-    std::filesystem::path checkpoint;        ///< its newest undamaged one; empty: none
-    std::filesystem::path newest;            ///< damaged or not
-    State state;                             ///< of that checkpoint
-    std::string train_data, validation_data; ///< fingerprints of the data it was trained on
-    std::vector<config::Difference> changes; ///< keys that differ from the run's, all allowed to
-    std::vector<std::string> warnings;       ///< damaged checkpoints that were passed over
+    bool run = false;                         ///< a run of elbo is there
+    std::filesystem::path checkpoint;         ///< its newest undamaged one; empty: none
+    std::filesystem::path newest;             ///< damaged or not
+    State state;                              ///< of that checkpoint
+    std::string train_data, validation_data;  ///< fingerprints of the data it was trained on
+    std::optional<std::size_t> block, window; ///< of the run's order, where the configuration leaves them open
+    std::vector<config::Difference> changes;  ///< keys that differ from the run's, all allowed to
+    std::vector<std::string> warnings;        ///< damaged checkpoints that were passed over
 };
 
 /// Looks without touching anything. Throws InputError where the folder holds something else, where every checkpoint is

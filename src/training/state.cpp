@@ -10,7 +10,8 @@ namespace {
 static_assert(std::is_trivially_copyable_v<State>);
 
 /// Attributes that checkpoints of the first versions lack; zero is what they mean.
-constexpr std::string_view later_attributes[] = {"rate", "kl_weight", "skipped_steps", "skipped_steps_in_row"};
+constexpr std::string_view later_attributes[] = {"rate",        "kl_weight",   "skipped_steps", "skipped_steps_in_row",
+                                                 "order_batch", "order_pieces"};
 
 /// Calls visit(name, member) for every attribute of /state: the one list that writing and reading share.
 template <class AnyState, class Visit>
@@ -38,6 +39,8 @@ void for_each_attribute(AnyState& state, Visit&& visit) {
     visit("seconds", state.seconds);
     visit("metrics_bytes", state.metrics_bytes);
     visit("virtual_ranks", state.virtual_ranks);
+    visit("order_batch", state.order_batch);
+    visit("order_pieces", state.order_pieces);
 }
 
 } // namespace

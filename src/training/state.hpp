@@ -28,6 +28,7 @@ struct State {
     double seconds = 0;               ///< of training, over all resumes
     std::uint64_t metrics_bytes = 0;  ///< length of metrics.jsonl
     std::uint64_t virtual_ranks = 0;  ///< whose order of summation the arithmetic follows
+    std::uint64_t order_batch = 0, order_pieces = 0; ///< batch and virtual ranks that the epoch under way began with
 };
 
 std::map<std::string, storage::StateValue> to_attributes(const State& state);

@@ -2,6 +2,7 @@
 #include "training/inputs.hpp"
 
 #include "comm/node_memory.hpp"
+#include "training/transforms.hpp"
 
 #include <fmt/format.h>
 
@@ -83,7 +84,7 @@ void fill(storage::ElementType type, std::span<std::byte> bytes, double scale) {
 } // namespace
 
 storage::DatasetInfo header_or_shape(const config::Data& settings) {
-    if (!storage::files_of(settings.train).empty()) return open_data(settings.train, preferred_train, settings).info();
+    if (!storage::files_of(settings.train).empty()) return train_header(settings);
     const std::string names = fmt::format("{}", fmt::join(settings.train, ", "));
     if (settings.shape.empty())
         reject("data.train: {} does not exist, and data.shape is not set; without a dataset give a sample's shape, as "
@@ -103,8 +104,17 @@ Inputs synthetic_inputs(const comm::Nodes& nodes, const config::Config& config, 
     const std::span<std::byte> contents(memory->data(), bytes);
     if (nodes.node().first()) fill(info.type, contents, config.data.scale.value_or(data::natural_scale(info.type)));
     nodes.node().barrier();
-    return {agreed(nodes.world(), [&] { return data::Dataset(info, contents, memory, config.data.scale); }),
-            std::nullopt};
+    const std::size_t row = info.row_bytes();
+    const data::Facts facts =
+        data::survey(nodes.world(), nodes.node(), info, data::stored_one(info.type, config.data.scale),
+                     [&](data::Range rows) { return contents.subspan(rows.begin * row, rows.size() * row); });
+    DataPlan plan;
+    plan.train = bytes;
+    Inputs inputs{
+        agreed(nodes.world(), [&] { return data::Dataset(info, facts, contents, memory, config.data.scale); }),
+        std::nullopt, plan, ""};
+    transform_inputs(nodes.world(), config, inputs);
+    return inputs;
 }
 
 } // namespace elbo::training

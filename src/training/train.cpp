@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "training/accounting.hpp"
 #include "training/checkpoints.hpp"
+#include "training/data_start.hpp"
 #include "training/monitor.hpp"
 #include "training/run_folder.hpp"
 #include "training/start.hpp"
@@ -34,9 +35,14 @@ struct Run {
     TimeLimit limit;
     Watching watching;
     Trace trace;
-    std::uint64_t first_step; ///< after which this process began
-    bool limit_is_up = false; ///< as rank 0's clock says
+    std::uint64_t first_step;    ///< after which this process began
+    std::uint64_t first_samples; ///< seen before, over all epochs
+    bool limit_is_up = false;    ///< as rank 0's clock says
 };
+
+std::uint64_t samples_seen(const Trainer& trainer) {
+    return trainer.state().epoch * trainer.train_data().size() + trainer.state().position;
+}
 
 /// What this rank wants all to do after the next step.
 void say_wishes(Run& run) {
@@ -149,6 +155,7 @@ void complete(Run& run) {
 /// Where this process's time went: the table, advice and the event. Collective.
 void account(Run& run) {
     const Trainer& trainer = run.trainer;
+    account_for_reading(run.world, trainer, samples_seen(trainer) - run.first_samples, run.terminal, run.monitor);
     const std::vector<RankAccounts> ranks = gather_accounts(run.world, Accounts(trainer.clock().times()));
     if (!run.world.first()) return;
     const Shape shape{trainer.state().step - run.first_step,
@@ -230,15 +237,18 @@ void record_lonely_failure(const comm::Communicator& world, const Monitor& monit
 
 } // namespace
 
-Exit train(const comm::Communicator& world, const config::Config& config, const Options& options) {
+Exit train(const comm::Communicator& world, const config::Config& given, const Options& options) {
     const auto began = std::chrono::steady_clock::now();
     const StopSignals signals;
     report::Terminal terminal(world.first(), options.verbosity);
-    const RunPaths paths{config.output};
-    const Start start = look(world, paths, config, options.fresh, terminal);
+    const RunPaths paths{given.output};
+    const Start start = look(world, paths, given, options.fresh, terminal);
     if (start.kind == Start::Kind::finished) return Exit::done;
+    const config::Config config = settled(world, given, start.found);
 
-    Trainer trainer(world, config, start.virtual_ranks);
+    Trainer trainer(world, config, start.virtual_ranks, [&](const comm::Nodes& nodes, const config::Config& settings) {
+        return read_inputs(nodes, settings, start.virtual_ranks, shown_on(terminal));
+    });
     const bool resumes = start.kind == Start::Kind::resume;
     const Taken taken = resumes ? Taken() : trainer.initialise(); // may refuse model.start: before there is a folder
     const std::unique_ptr<storage::FolderLock> lock = open_run(world, paths, config, start, trainer);
@@ -257,7 +267,8 @@ Exit train(const comm::Communicator& world, const config::Config& config, const 
                 TimeLimit(config.training.time_limit, began),
                 {world, trainer, config.communication, monitor},
                 {world, options.trace, trainer, monitor, terminal},
-                trainer.state().step};
+                trainer.state().step,
+                samples_seen(trainer)};
         trainer.clock().enter(comm::Phase::reporting);
         if (resumes) run.checkpoints.resumed();
         const std::chrono::duration<double> preparation = std::chrono::steady_clock::now() - began;

@@ -58,7 +58,7 @@ Trainer::Trainer(const comm::Communicator& world, const config::Config& config, 
     : world_(world),
       config_(config),
       nodes_(world, config.communication.shared),
-      inputs_(inputs(nodes_, config)),
+      inputs_(inputs ? inputs(nodes_, config) : read_inputs(nodes_, config, virtual_ranks)),
       train_(inputs_.train),
       validation_(inputs_.validation),
       virtual_ranks_(virtual_ranks),
@@ -68,8 +68,7 @@ Trainer::Trainer(const comm::Communicator& world, const config::Config& config, 
       model_(agreed(world,
                     [&] {
                         set_up_numerics(config);
-                        return std::make_unique<model::Vae>(config.model, train_.info().sample_shape(), rows_,
-                                                            precision_);
+                        return std::make_unique<model::Vae>(config.model, train_.sample_shape(), rows_, precision_);
                     })),
       batches_(agreed(world,
                       [&, threaded = prefetches(nodes_.node(), config)] {
@@ -83,6 +82,7 @@ Trainer::Trainer(const comm::Communicator& world, const config::Config& config, 
     exchange_.account_by(&clock_);
     require_same_program(world);
     state_.virtual_ranks = virtual_ranks;
+    bytes_before_ = source_bytes();
     optimizer_ =
         optimizers::optimizer_kind(config.optimizer.kind.kind).make(config.optimizer.kind, exchange_.owned_elements());
     world.together([&] {
@@ -108,13 +108,21 @@ Taken Trainer::initialise() {
 
 data::Turns Trainer::turns() const {
     const comm::Leaves mine = nodes_.my_leaves(virtual_ranks_);
-    return {train_.size(), batch_, virtual_ranks_, {mine.begin, mine.end}};
+    return turns_of(config_, train_.info(), {batch_, virtual_ranks_, {}}, {mine.begin, mine.end});
+}
+
+void Trainer::wait_for_reader() {
+    if (clock_.phase() != comm::Phase::reading) enter(comm::Phase::reading);
+    const std::uint64_t bytes = source_bytes();
+    if (watch_ && bytes != bytes_seen_) watch_->tick();
+    bytes_seen_ = bytes;
 }
 
 void Trainer::evaluate_shard(const data::Range& batch, std::uint64_t shard, std::span<float> gradients,
                              const comm::FinalFrom& final_from) {
     enter(comm::Phase::batch);
-    const data::Rows rows = batches_->take({state_.step + 1, state_.epoch, batch, shard});
+    const data::Rows rows =
+        batches_->take({state_.step + 1, state_.epoch, batch, shard}, [this] { wait_for_reader(); });
     const model::Batch some{rows.x, rows.samples};
     const auto forward_done = [&](const model::Bound& bound) {
         enter(comm::Phase::backward);
@@ -129,14 +137,22 @@ void Trainer::evaluate_shard(const data::Range& batch, std::uint64_t shard, std:
     enter(comm::Phase::exchange);
 }
 
+void Trainer::begin_step() {
+    if (state_.position == 0) {
+        state_.order_batch = batch_;
+        state_.order_pieces = virtual_ranks_;
+    }
+    clock_.begin_step(state_.step + 1);
+    if (watch_) watch_->set_step(state_.step + 1);
+}
+
 StepOutcome Trainer::step() {
     const data::Range batch = data::batch_at(state_.position, train_.size(), batch_);
     state_.rate = rate_.at(progress());
     state_.kl_weight = optimizers::kl_weight(config_.objective, progress());
     optimizers::Update how{state_.rate, state_.step + 1, 1};
     bool finite = true;
-    clock_.begin_step(state_.step + 1);
-    if (watch_) watch_->set_step(state_.step + 1);
+    begin_step();
 
     const auto evaluate = [&](std::size_t shard, std::span<float> gradients, const comm::FinalFrom& final_from) {
         evaluate_shard(batch, shard, gradients, final_from);
@@ -243,7 +259,7 @@ std::optional<Validation> Trainer::validate(std::uint64_t most) {
 
 void Trainer::draw(const std::filesystem::path& png) {
     const data::Dataset& dataset = validation_ ? *validation_ : train_;
-    if (images::is_image(dataset.info().sample_shape()))
+    if (images::is_image(dataset.sample_shape()))
         draw_samples(*model_, values(), dataset, *loader_, rows_, config_.seed, png);
 }
 

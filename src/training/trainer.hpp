@@ -40,7 +40,7 @@ public:
     /// together. virtual_ranks: at least the number of ranks. Throws AgreedError where the configuration, the data and
     /// each other do not fit.
     Trainer(const comm::Communicator& world, const config::Config& config, std::uint64_t virtual_ranks,
-            const MakeInputs& inputs = read_inputs);
+            const MakeInputs& inputs = {});
 
     /// Initial values (those of model.start where it is set: what was taken), or those of a checkpoint: rank 0 reads it
     /// and hands it on. Collective.
@@ -59,6 +59,14 @@ public:
         batches_->record(first, last);
     }
     const data::Prefetcher& batches() const { return *batches_; }
+    /// What data.labels are, in words; rank 0's.
+    const std::string& labels() const { return inputs_.labels; }
+    /// How this rank's node has the data.
+    const DataPlan& data_plan() const { return inputs_.plan; }
+    /// Of training data that stays in its file, for this rank's steps, bytes in memory type.
+    std::uint64_t bytes_read() const { return source_bytes() - bytes_before_; }
+    /// This rank's shards, on and on.
+    data::Turns turns() const;
     /// Where this rank's time goes.
     comm::PhaseClock& clock() { return clock_; }
     const comm::PhaseClock& clock() const { return clock_; }
@@ -123,8 +131,12 @@ private:
     void describe_in(storage::CheckpointText& text) const;
     /// Takes the sums of this rank's virtual ranks from those of all, which rank 0 has. Collective.
     void restore_pending(const std::vector<double>& first_ranks);
-    /// This rank's shards, on and on.
-    data::Turns turns() const;
+    /// An epoch that was begun with another batch or other virtual ranks goes on in its order. Collective.
+    void keep_order_of_epoch();
+    void begin_step();
+    std::uint64_t source_bytes() const { return train_.source() ? train_.source()->bytes_read() : 0; }
+    /// Tells the watch that this rank waits for its reader, which gets on.
+    void wait_for_reader();
     /// A shard of the batch under way: loads its rows, then forward and backward.
     void evaluate_shard(const data::Range& batch, std::uint64_t shard, std::span<float> gradients,
                         const comm::FinalFrom& final_from);
@@ -154,6 +166,7 @@ private:
     std::vector<model::Bound> step_bounds_; ///< of each virtual rank, in the step under way
     std::string not_finite_;                ///< what this rank found in it
     comm::Watch* watch_ = nullptr;
+    std::uint64_t bytes_before_ = 0, bytes_seen_ = 0; ///< source_bytes() before the first step, at the last look
 };
 
 } // namespace elbo::training

@@ -52,8 +52,17 @@ void Trainer::restore(const std::filesystem::path& checkpoint) {
     const std::string bytes = world_.broadcast(std::string(reinterpret_cast<const char*>(&state_), sizeof state_));
     std::copy(bytes.begin(), bytes.end(), reinterpret_cast<char*>(&state_));
     restore_pending(pending);
+    keep_order_of_epoch();
     state_.virtual_ranks = virtual_ranks_;
     rate_.plateau() = state_.plateau;
+}
+
+void Trainer::keep_order_of_epoch() {
+    data::Ordering before = data::ordering_of(turns());
+    if (!before.windowed() || state_.position == 0) return; // a full order knows neither batch nor virtual ranks
+    before.batch = state_.order_batch;
+    before.pieces = state_.order_pieces;
+    if (before != data::ordering_of(turns())) batches_->keep_order(state_.epoch, before);
 }
 
 std::vector<std::span<float>> Trainer::whole_states(std::vector<std::vector<float>>& room) {
@@ -120,7 +129,7 @@ void Trainer::describe_in(storage::CheckpointText& text) const {
                   {"created", report::utc_now()},
                   {"train_data", train_.name()},
                   {"train_fingerprint", train_.fingerprint()},
-                  {"sample_shape", describe(train_.info().sample_shape())},
+                  {"sample_shape", describe(train_.sample_shape())},
                   {"validation_fingerprint", validation_ ? validation_->fingerprint() : ""}};
 }
 

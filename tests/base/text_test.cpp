@@ -38,6 +38,18 @@ TEST(Text, NaturalOrderCountsDigits) {
             EXPECT_EQ(natural_less(sorted[i], sorted[j]), i < j) << sorted[i] << " and " << sorted[j];
 }
 
+TEST(Text, BytesReadAsTheyAreWritten) {
+    EXPECT_EQ(parse_bytes("4096"), 4096U);
+    EXPECT_EQ(parse_bytes("512MiB"), 512U << 20U);
+    EXPECT_EQ(parse_bytes("1.5 GiB"), 3U << 29U);
+    EXPECT_EQ(parse_bytes("2TB"), 2'000'000'000'000U);
+    EXPECT_EQ(parse_bytes("10kB"), 10'000U);
+    EXPECT_EQ(parse_bytes("7B"), 7U);
+    for (const char* wrong : {"", "MiB", "-1MiB", "0", "0.1B", "8 G", "8gib", "1e3MiB", "8GiB ", "8  GiB", "nanB",
+                              "infB", "99999999TiB", "8GiB8"})
+        EXPECT_EQ(parse_bytes(wrong), std::nullopt) << wrong;
+}
+
 TEST(Text, LinesBreakBetweenWords) {
     const std::string word(39, 'x'), longer(90, 'y');
     EXPECT_EQ(wrapped(word + " " + word, 0), word + " " + word);

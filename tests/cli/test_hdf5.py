@@ -332,6 +332,87 @@ h5py.File("inside/linked.h5", "w")["x"] = h5py.ExternalLink("link.h5", "/x")
         self.assertIn("outside of", self.of(out, "/virtual_far"))
 
 
+class Samples(Hdf5):
+    """What becomes of samples before the model sees them: parts of a file, labels, data.transform."""
+
+    def setUp(self):
+        super().setUp()
+        self.make("""
+x = numpy.random.randint(0, 256, (90, 6, 5)) / 256  # products and sums with powers of two are exact
+with h5py.File("x.h5", "w") as file:
+    file["x"] = x.astype("f4")
+    file["scaled"] = (2 * x - 1).astype("f4")
+    file["cropped"] = x[:, 1:5, 1:4].astype("f4")
+    file["clipped"] = numpy.clip(2 * x - 1, -0.25, 0.5).astype("f4")
+    file["standard"] = ((x - x.mean(0)) / x.std(0)).astype("f4")
+    file["y"] = numpy.arange(90) // 30
+    file["few"] = numpy.arange(89)
+    bad = x.astype("f4")
+    bad[40, 2, 2] = numpy.nan
+    file["bad"] = bad
+""")
+
+    def test_a_fraction_validates(self):
+        split = ("data.train=x.h5:/x", "data.validation.fraction=0.2", "training.virtual_ranks=3")
+        usual = self.train("usual", *split)
+        out = self.elbo("train", "small.yaml", "output=runs/said", *split).out
+        self.assertIn("x.h5:/x, 72 samples", out)
+        self.assertIn("x.h5:/x, 18 samples", out)
+        validation = [line for line in usual if line["kind"] == "validation"]
+        self.assertEqual([line["samples"] for line in validation], [18, 18])
+        self.assertEqual(self.train("ranks", *split, ranks=3), usual)
+        self.assertNotEqual(self.train("seed", *split, "data.validation.seed=2"), usual)
+        self.assertIn("data.validation.fraction", self.refused("train", "small.yaml", "output=runs/usual", *split,
+                                                               "data.validation.fraction=0.3", "training.epochs=3"))
+
+    def test_a_fraction_streams_too(self):
+        split = ("data.train=x.h5:/x", "data.validation.fraction=0.2", "data.order=windowed", "data.block=7", "data.window=20")
+        self.assertEqual(self.train("streamed", *split, "data.memory=12kB"), self.train("cached", *split))
+
+    def test_a_bad_row_is_named_as_the_file_counts(self):
+        (self.folder / "small.yaml").write_text(CONFIGURATION, encoding="utf-8")
+        self.assertIn("/bad: row 40 holds", self.refused("train", "small.yaml", "data.train=x.h5:/bad",
+                                                         "data.validation.fraction=0.2"))
+
+    def test_steps_are_what_numpy_makes(self):
+        for name, steps in (("scaled", "[{scale: 2, offset: -1}]"), ("cropped", "[{crop: [4, 3]}]"),
+                            ("clipped", "[{scale: 2, offset: -1}, {clip: {least: -0.25, greatest: 0.5}}]")):
+            self.assertEqual(self.train(name, "data.train=x.h5:/x", f"data.transform={steps}"),
+                             self.train(f"{name}_file", f"data.train=x.h5:/{name}"), name)
+        found = self.train("standard", "data.train=x.h5:/x", "data.transform=[standardise]")
+        expected = self.train("standard_file", "data.train=x.h5:/standard")
+        for one, other in zip(found, expected):  # the same but for roundings of single precision
+            self.assertAlmostEqual(one["elbo"], other["elbo"], delta=1e-3 * abs(other["elbo"]))
+        self.assertIn("of which the model sees 4 x 3",
+                      self.elbo("train", "small.yaml", "--fresh", "data.train=x.h5:/x", "data.transform=[{crop: [4, 3]}]").out)
+
+    def test_random_steps_do_not_depend_on_who_makes_them(self):
+        steps = ("data.train=x.h5:/x", "data.validation=x.h5:/x", "training.virtual_ranks=2",
+                 "data.transform=[{flip: both}, standardise, {crop: [4, 4], place: random}]")
+        usual = self.train("usual", *steps)
+        self.assertEqual(self.train("ranks", *steps, ranks=2), usual)
+        self.assertEqual(self.train("prefetch", *steps, "data.prefetch=always"), usual)
+        self.elbo("train", "small.yaml", "output=runs/resumed", *steps, "training.epochs=1")
+        self.elbo("train", "small.yaml", "output=runs/resumed", *steps)
+        self.assertEqual(elbo_cli.figures(self.folder / "runs/resumed"), usual)
+        fixed = self.train("fixed", *steps, "data.transform=[standardise, {crop: [4, 4]}]")
+        self.assertNotEqual(fixed, usual)
+
+    def test_wrong_steps(self):
+        (self.folder / "small.yaml").write_text(CONFIGURATION, encoding="utf-8")
+        for steps, words in (("[{crop: [9, 9]}]", "at most [6, 5]"), ("[standardize]", "did you mean standardise?"),
+                             ("[{scale: 1, offset: -2}, log1p]", "log1p takes values above -1"),
+                             ("crop", "expected a list of steps")):
+            self.assertIn(words, self.refused("train", "small.yaml", "data.train=x.h5:/x", f"data.transform={steps}"))
+
+    def test_labels(self):
+        (self.folder / "small.yaml").write_text(CONFIGURATION, encoding="utf-8")
+        out = self.elbo("train", "small.yaml", "data.train=x.h5:/x", "data.labels=x.h5:/y", "data.validation.fraction=0.1").out
+        self.assertIn("x.h5:/y, 3 classes, 30 samples each", out)
+        self.assertIn("3 classes, 30 samples each", self.inspect("x.h5:/y"))
+        self.assertIn("has 89 rows", self.refused("train", "small.yaml", "data.train=x.h5:/x", "data.labels=x.h5:/few"))
+
+
 class Inspect(Hdf5):
     def test_tree_and_attributes(self):
         self.make("""

@@ -30,6 +30,24 @@ TEST(Parse, RefusesShapesThatAreNone) {
     EXPECT_TRUE(contains(mistakes(valid, {"data.shape=[28, 28]", "output=runs/{data.shape}"}), "no key with a single"));
 }
 
+TEST(Parse, DataLargerThanMemory) {
+    const Config config =
+        read(valid, {"data.memory=1.5GiB", "data.order=windowed", "data.block=10", "data.window=1e3"});
+    EXPECT_EQ(config.data.memory, 3U << 29U);
+    EXPECT_TRUE(config.data.windowed);
+    EXPECT_EQ(config.data.block, 10U);
+    EXPECT_EQ(config.data.window, 1000U);
+    EXPECT_TRUE(contains(config.resolved, "  memory: 1.5GiB\n  order: windowed\n  block: 10\n  window: 1000\n"));
+    const Config plain = read(valid);
+    EXPECT_FALSE(plain.data.memory || plain.data.windowed || plain.data.block || plain.data.window);
+    for (const Difference& difference : compare(plain.resolved, config.resolved, schema()))
+        EXPECT_EQ(difference.effect, difference.key == "data.memory" ? Effect::none : Effect::model) << difference.key;
+    EXPECT_TRUE(
+        contains(mistakes(valid, {"data.memory=8 elephants"}), "bytes such as 512MiB or 8GiB, found '8 elephants'"));
+    EXPECT_TRUE(contains(mistakes(valid, {"data.order=window"}), "did you mean windowed?"));
+    EXPECT_TRUE(contains(mistakes(valid, {"data.window=0"}), "an integer from 1 to"));
+}
+
 TEST(Parse, FillsEveryMemberThatIsGiven) {
     const Config config = read(R"(
 output: runs/a
@@ -114,6 +132,19 @@ TEST(Parse, DataOfSeveralFilesAndAFractionOfThem) {
     EXPECT_EQ(part.data.validation_fraction, 0.1);
     EXPECT_EQ(part.data.split_seed, 3u);
     EXPECT_TRUE(part.data.allow_external);
+}
+
+TEST(Parse, StepsOfATransform) {
+    const Config config = read(valid, {"data.transform=[log1p, {scale: 2, offset: -1}, {scale: 0.5}]"});
+    ASSERT_EQ(config.data.transform.size(), 3u);
+    EXPECT_EQ(config.data.transform[0].kind, "log1p");
+    EXPECT_EQ(config.data.transform[1].number("offset"), -1);
+    EXPECT_EQ(config.data.transform[2].number("scale"), 0.5);
+    EXPECT_TRUE(contains(config.resolved, "  transform: [log1p, {scale: 2, offset: -1}, {scale: 0.5, offset: 0}]\n"));
+    EXPECT_EQ(read(config.resolved).resolved, config.resolved);
+    EXPECT_TRUE(contains(mistakes(valid, {"data.transform=[log2p]"}), "did you mean log1p?"));
+    EXPECT_TRUE(contains(mistakes(valid, {"data.transform=log1p"}), "expected a list of steps, found 'log1p'"));
+    EXPECT_TRUE(contains(mistakes(valid, {"data.transform=[{scale: x}]"}), "expected a number, found 'x'"));
 }
 
 TEST(Parse, DefaultsOfWhatIsNotGiven) {

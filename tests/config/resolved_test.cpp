@@ -24,6 +24,10 @@ data:
   binarize: dynamic
   scale: ~
   prefetch: auto
+  memory: ~
+  order: full
+  block: ~
+  window: ~
 model:
   latent: 20
   activation: relu

@@ -9,6 +9,7 @@
 
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -48,8 +49,8 @@ TEST(Dataset, BytesScaleToUnitRangeAndKeepTheirType) {
     EXPECT_TRUE(dataset.grey());
 
     std::vector<float> out(3);
-    dataset.fetch(1);
-    dataset.read(1, out);
+    dataset.fetch(dataset.at(1).bytes);
+    dataset.convert(dataset.at(1).bytes, out);
     EXPECT_FLOAT_EQ(out[0], 0.4F);
     EXPECT_FLOAT_EQ(out[1], 1.0F);
     EXPECT_FLOAT_EQ(out[2], 0.0F);
@@ -107,6 +108,36 @@ TEST(Dataset, NamesTheRowThatIsNotFinite) {
                 AllOf(HasSubstr("a.h5:/x"), HasSubstr("row 2"), HasSubstr("NaN"), HasSubstr("element 1")));
     values[7] = std::numeric_limits<float>::infinity();
     EXPECT_THAT(refusal(write(folder, "b.h5", storage::ElementType::f32, {4, 3}, values)), HasSubstr("infinity"));
+}
+
+TEST(Loader, ReadsSamplesOfAFileInItsOrder) {
+    const TemporaryFolder folder;
+    std::vector<std::uint16_t> values(1000 * 700); // several stretches of 1 MiB
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<std::uint16_t>(31 * i);
+    const storage::Location location = write(folder, "a.h5", storage::ElementType::u16, {1000, 700}, values);
+    const data::Dataset whole(location, std::nullopt);
+    const auto source = std::make_shared<data::Source>(storage::DatasetReader(location.file, location.dataset));
+    const data::Facts facts = data::survey(whole.info(), data::stored_one(whole.info().type, {}),
+                                           [&, piece = std::vector<std::byte>()](data::Range rows) mutable {
+                                               piece.resize(rows.size() * 1400);
+                                               source->read(rows, piece);
+                                               return std::span<const std::byte>(piece);
+                                           });
+    const data::Dataset left(source, facts, std::nullopt);
+    EXPECT_FALSE(left.in_memory());
+    EXPECT_EQ(left.fingerprint(), whole.fingerprint());
+    EXPECT_EQ(std::vector(left.mean().begin(), left.mean().end()),
+              std::vector(whole.mean().begin(), whole.mean().end()));
+    data::Loader from_memory(whole, data::Binarize::dynamic, 64), from_file(left, data::Binarize::dynamic, 64);
+    const std::uint64_t before = source->bytes_read();
+    for (std::uint64_t begin = 0; begin < 1000; begin += 64) {
+        const data::Range range = data::batch_at(begin, 1000, 64);
+        const data::Rows a = from_memory.take(range, Stream{}), b = from_file.take(range, Stream{});
+        ASSERT_EQ(std::vector(a.samples.begin(), a.samples.end()), std::vector(b.samples.begin(), b.samples.end()));
+        for (std::size_t row = 0; row < a.x.rows(); ++row)
+            for (std::size_t j = 0; j < 700; ++j) ASSERT_EQ(a.x(row, j), b.x(row, j));
+    }
+    EXPECT_LT(source->bytes_read() - before, 1.2 * 1000 * 1400) << "neighbouring batches share a read";
 }
 
 TEST(Loader, BinarisesByAddressNotByBatch) {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <memory>
 #include <random>
 #include <string>
 #include <thread>
@@ -113,6 +114,48 @@ TEST(Prefetcher, LeavesTheCallersRowsAlone) {
         std::this_thread::sleep_for(std::chrono::milliseconds(2)); // the thread has come as far as it can
         expect_same(plain.take(turn), rows, "turn " + std::to_string(i));
     }
+}
+
+/// The same data, left in its file.
+data::Dataset left_in_file(const TemporaryFolder& folder, const data::Dataset& whole) {
+    const auto source = std::make_shared<data::Source>(storage::DatasetReader(folder / "x.h5", "/x"));
+    data::Facts facts{std::vector<double>(dimensions), 0, 255, true, whole.fingerprint(), ""};
+    return {source, facts, std::nullopt};
+}
+
+TEST(Prefetcher, TakesRowsOfAFileAsOfMemory) {
+    const TemporaryFolder folder;
+    const data::Dataset whole = grey_dataset(folder), left = left_in_file(folder, whole);
+    for (const std::uint64_t block : {0, 6})
+        for (const bool threaded : {false, true}) {
+            const Turns turns{samples, 20, 3, {1, 3}, block, 11, 5};
+            Prefetcher memory(whole, data::Binarize::dynamic, 5, turns, false);
+            Prefetcher file(left, data::Binarize::dynamic, 5, turns, threaded);
+            Turn turn = first_of(turns, 2, 40);
+            // Three epochs, and beyond what is read ahead.
+            for (int i = 0; i < 50; ++i, turn = turns.after(turn))
+                expect_same(memory.take(turn), file.take(turn), "turn " + std::to_string(i));
+        }
+}
+
+TEST(Prefetcher, KeepsTheOrderOfAnEpoch) {
+    const TemporaryFolder folder;
+    const data::Dataset whole = grey_dataset(folder), left = left_in_file(folder, whole);
+    const data::Ordering before{samples, 6, 11, 30, 2};
+    const Turns turns{samples, 20, 3, {0, 3}, 6, 11, 3};
+    for (const data::Dataset* dataset : {&whole, &left})
+        for (const bool threaded : {false, true}) {
+            Prefetcher batches(*dataset, data::Binarize::none, 5, turns, threaded);
+            batches.keep_order(1, before);
+            Turn turn = first_of(turns, 1, 60);
+            for (; turn.epoch < 3; turn = turns.after(turn)) {
+                const data::EpochOrder order(5, static_cast<std::uint32_t>(turn.epoch),
+                                             turn.epoch == 1 ? before : data::ordering_of(turns));
+                const data::Rows rows = batches.take(turn);
+                for (std::size_t i = 0; i < rows.samples.size(); ++i)
+                    ASSERT_EQ(rows.samples[i], order.at(turns.positions(turn).begin + i)) << turn.epoch;
+            }
+        }
 }
 
 TEST(Prefetcher, SaysWhenItWorked) {

@@ -68,7 +68,7 @@ TEST(Transform, CropsTheMiddle) {
 TEST(Transform, RandomCropsAreAllPartsAboutAsOften) {
     const Transform transform = transform_of({crop("[2, 3]", "random")}, {4, 5});
     EXPECT_TRUE(transform.is_random());
-    const Stream noise{1, Purpose::flips, 3};
+    const Stream noise{1, Purpose::augmentation, 3};
     std::map<float, int> corners;
     constexpr int samples = 9000;
     for (int sample = 0; sample < samples; ++sample) {
@@ -85,7 +85,7 @@ TEST(Transform, RandomCropsAreAllPartsAboutAsOften) {
 TEST(Transform, FlipsAreAddressed) {
     const Transform transform = transform_of({step("flip", {{"flip", std::string("horizontal")}})}, {2, 3, 2});
     const std::vector<float> plain = counting(12), flipped = {4, 5, 2, 3, 0, 1, 10, 11, 8, 9, 6, 7};
-    const Stream first{1, Purpose::flips, 0}, second{1, Purpose::flips, 1};
+    const Stream first{1, Purpose::augmentation, 0}, second{1, Purpose::augmentation, 1};
     int flips = 0, changes = 0;
     constexpr int samples = 1000;
     for (int sample = 0; sample < samples; ++sample) {
