@@ -135,6 +135,37 @@ std::string printable(std::string_view text, std::size_t most) {
     return text.size() > most ? shown + " ..." : shown;
 }
 
+namespace {
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/// The run of digits that begins at a place, without leading zeros; at is moved behind it.
+std::string_view number_at(std::string_view text, std::size_t& at) {
+    while (at < text.size() && text[at] == '0') ++at;
+    const std::size_t begin = at;
+    while (at < text.size() && is_digit(text[at])) ++at;
+    return text.substr(begin, at - begin);
+}
+
+} // namespace
+
+bool natural_less(std::string_view a, std::string_view b) {
+    std::size_t i = 0, j = 0;
+    while (i < a.size() && j < b.size()) {
+        if (is_digit(a[i]) && is_digit(b[j])) {
+            const std::string_view left = number_at(a, i), right = number_at(b, j);
+            if (left.size() != right.size()) return left.size() < right.size();
+            if (left != right) return left < right;
+        } else {
+            if (a[i] != b[j]) return a[i] < b[j];
+            ++i;
+            ++j;
+        }
+    }
+    if ((i < a.size()) != (j < b.size())) return j < b.size();
+    return a < b; // "01" and "1"
+}
+
 std::string joined(std::span<const std::string_view> words, std::string_view separator) {
     return fmt::format("{}", fmt::join(words, separator));
 }

@@ -36,6 +36,9 @@ std::string wrapped(std::string_view text, std::size_t indent);
 /// The text up to so many characters, with ? for those that are no printable ASCII: of files that may hold anything.
 std::string printable(std::string_view text, std::size_t most = 60);
 
+/// Less in an order in which "part-9" comes before "part-10": runs of digits compare as numbers.
+bool natural_less(std::string_view a, std::string_view b);
+
 /// Joins words as "a, b, c".
 std::string joined(std::span<const std::string_view> words, std::string_view separator = ", ");
 

@@ -1,8 +1,8 @@
 // `elbo inspect`: what a dataset, a checkpoint or a configuration holds. Needs no MPI.
 #include "base/text.hpp"
 #include "commands/commands.hpp"
+#include "commands/inspect_dataset.hpp"
 #include "config/config.hpp"
-#include "data/dataset.hpp"
 #include "data/plan.hpp"
 #include "model/vae.hpp"
 #include "storage/checkpoint.hpp"
@@ -11,6 +11,7 @@
 #include "training/inputs.hpp"
 #include "training/schema.hpp"
 #include "training/state.hpp"
+#include "training/transforms.hpp"
 
 #include <fmt/format.h>
 
@@ -38,27 +39,6 @@ void print_arrays(std::span<const layers::NamedShape> arrays) {
     fmt::print("  {:<{}} {:>14} {:>13}\n", "in all", width, "", with_commas(total));
 }
 
-/// Datasets up to this size are read for their range of values.
-constexpr std::size_t readable_bytes = std::size_t{4} << 30;
-
-std::string range_of(const storage::DatasetInfo& info) {
-    if (info.rows() * info.row_bytes() > readable_bytes) return "not read (above 4 GiB)";
-    const data::Dataset dataset({info.file, info.name}, 1.0);
-    return fmt::format("{:.6g} to {:.6g}", dataset.least(), dataset.greatest());
-}
-
-void inspect_dataset(const std::filesystem::path& file) {
-    const std::vector<storage::DatasetInfo> datasets = storage::list_datasets(file);
-    fmt::print("{}: dataset file, {}\n", file.string(),
-               human_bytes(static_cast<double>(std::filesystem::file_size(file))));
-    for (const storage::DatasetInfo& info : datasets) {
-        fmt::print("\n{}\n  shape   {}\n  type    {}\n  chunks  {}\n  stored  {}\n", info.name, describe(info.shape),
-                   info.stored, info.chunk.empty() ? "none (contiguous)" : describe(info.chunk),
-                   human_bytes(static_cast<double>(info.stored_bytes)));
-        fmt::print("  range   {}\n", range_of(info));
-    }
-}
-
 void inspect_checkpoint(const std::filesystem::path& file) {
     const storage::CheckpointReader reader(file);
     const training::State state = training::from_attributes(reader);
@@ -76,11 +56,6 @@ void inspect_checkpoint(const std::filesystem::path& file) {
     for (const storage::ArrayInfo& array : reader.arrays())
         if (array.path.starts_with(prefix)) arrays.push_back({array.path.substr(prefix.size()), array.shape});
     print_arrays(arrays);
-}
-
-storage::DatasetInfo header_of(const std::string& location, std::string_view preferred) {
-    const storage::Location place = storage::locate(location, preferred);
-    return storage::DatasetReader(place.file, place.dataset).info();
 }
 
 void print_shapes(const char* stack, std::span<const layers::NamedShape> shapes) {
@@ -118,13 +93,12 @@ void print_memory(const training::Memory& memory, const model::Vae& model) {
 }
 
 void inspect_configuration(const InspectOptions& options) {
-    const config::Config config =
-        config::parse(config::read_source(options.file), options.overrides, training::schema());
+    const config::Config config = config::parse(config::read_source(options.file), options.rest, training::schema());
     training::set_up_numerics(config);
     const storage::DatasetInfo train = training::header_or_shape(config.data);
     const bool there = train.rows() > 0;
     std::optional<storage::DatasetInfo> validation;
-    if (there && !config.data.validation.empty()) validation = header_of(config.data.validation, "/test/x");
+    if (there) validation = training::validation_header(config.data);
     const training::DataPlan plan =
         there ? training::plan_on_one_node(config, train, validation, options.ranks) : training::DataPlan{};
     const std::uint64_t parts =
@@ -132,7 +106,8 @@ void inspect_configuration(const InspectOptions& options) {
     std::size_t batch = training::asked_batch(config.training, parts);
     if (there) batch = std::min(batch, train.rows());
     const std::size_t rows = data::largest_shard(batch, parts); // that are computed at a time
-    const model::Vae model(config.model, train.sample_shape(), rows, config.training.precision);
+    const Shape sample = training::transformed(config.data, train.sample_shape());
+    const model::Vae model(config.model, sample, rows, config.training.precision);
 
     const std::string data = there ? fmt::format("{}:{}, {} x {} {}", train.file, train.name, with_commas(train.rows()),
                                                  describe(train.sample_shape()), storage::name_of(train.type))
@@ -150,20 +125,36 @@ void inspect_configuration(const InspectOptions& options) {
     print_memory(training::memory_of_a_node(config, model, options.ranks, rows, plan), model);
 }
 
+/// The file of FILE:/dataset, or the first that a pattern of files matches.
+std::filesystem::path first_file(const std::string& text) {
+    const std::vector<std::filesystem::path> files = storage::files_of(std::vector{text});
+    if (files.empty()) reject("{}: no such file", text);
+    return files.front();
+}
+
+void refuse_keys(const InspectOptions& options) {
+    for (const std::string& word : options.rest)
+        if (word.find('=') != std::string::npos && storage::files_of(std::vector{word}).empty())
+            reject("{}: key=value belongs to a configuration (.yaml)", options.file);
+}
+
 } // namespace
 
 Exit inspect(const InspectOptions& options) {
-    const std::filesystem::path file = options.file;
-    if (!std::filesystem::exists(file)) reject("{}: no such file", options.file);
+    const std::filesystem::path file = first_file(options.file);
     const std::string extension = file.extension().string();
-    if (extension == ".yaml" || extension == ".yml")
+    const bool has_option = options.statistics || !options.picture.empty() || options.allow_external;
+    const bool is_configuration = extension == ".yaml" || extension == ".yml";
+    const bool is_checkpoint = !is_configuration && storage::is_checkpoint(file);
+    if (has_option && (is_configuration || is_checkpoint))
+        reject("{}: --stats, --picture and --allow-external belong to datasets", options.file);
+    if (!is_configuration) refuse_keys(options);
+    if (is_configuration)
         inspect_configuration(options);
-    else if (!options.overrides.empty())
-        reject("{}: key=value belongs to a configuration (.yaml)", options.file);
-    else if (storage::is_checkpoint(file))
+    else if (is_checkpoint)
         inspect_checkpoint(file);
     else if (storage::is_hdf5(file))
-        inspect_dataset(file);
+        inspect_datasets(options);
     else
         reject("{}: neither an HDF5 file, nor a checkpoint, nor a configuration (.yaml)", options.file);
     return Exit::done;

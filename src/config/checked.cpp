@@ -34,6 +34,10 @@ std::optional<std::uint64_t> Checked::optional_bytes() const {
 
 std::string Checked::text() const { return is_unset(value) ? std::string() : std::get<std::string>(value); }
 
+std::vector<std::string> Checked::texts() const {
+    return is_unset(value) ? std::vector<std::string>() : std::get<std::vector<std::string>>(value);
+}
+
 std::vector<std::size_t> Checked::counts() const { return counts_of(text()); }
 
 } // namespace elbo::config

@@ -90,18 +90,21 @@ std::optional<Settings> Chooser::beside(const std::vector<Kind>& kinds, const Tr
     return std::nullopt;
 }
 
-std::optional<std::vector<Settings>> Chooser::layers(const Tree& tree, const std::string& path) {
+std::optional<std::vector<Settings>> Chooser::list(const std::vector<Kind>& kinds, const Tree& tree,
+                                                   const std::string& path) {
     if (tree.form != Tree::Form::list) {
-        mistakes_.add(tree.place, path, fmt::format("expected a list of layers, found {}", description(tree)));
+        mistakes_.add(tree.place, path,
+                      fmt::format("expected a list of {}, found {}", &kinds == &schema_.layers ? "layers" : "steps",
+                                  description(tree)));
         return std::nullopt;
     }
-    std::vector<Settings> layers;
+    std::vector<Settings> items;
     for (std::size_t i = 0; i < tree.items.size(); ++i) {
-        auto layer = within(schema_.layers, tree.items[i], fmt::format("{}[{}]", path, i));
-        if (layer) layers.push_back(*std::move(layer));
+        auto item = within(kinds, tree.items[i], fmt::format("{}[{}]", path, i));
+        if (item) items.push_back(*std::move(item));
     }
-    if (layers.size() != tree.items.size()) return std::nullopt;
-    return layers;
+    if (items.size() != tree.items.size()) return std::nullopt;
+    return items;
 }
 
 void Chooser::refuse_unknown(const std::vector<Kind>& kinds, const Kind* chosen, const std::string& section,
@@ -135,7 +138,7 @@ std::optional<Settings> Chooser::fill(const std::vector<Kind>& kinds, const Kind
     for (const Key& key : kind.keys) {
         const auto given = std::ranges::find(keys, key.name, &Given::name);
         if (key.type == Type::layers && given != keys.end()) {
-            auto list = layers(*given->value, join(section, key.name));
+            auto list = this->list(schema_.layers, *given->value, join(section, key.name));
             complete = complete && list;
             if (list) settings.layers = *std::move(list);
             settings.values.emplace(key.name, Settings::Value());
@@ -169,11 +172,11 @@ std::optional<Settings::Value> Chooser::default_of(const Kind& kind, const Key& 
     return std::nullopt;
 }
 
-std::string yaml_list(const Schema& schema, const std::vector<Settings>& layers) {
-    std::string list;
-    for (const Settings& layer : layers)
-        list += (list.empty() ? "" : ", ") + yaml_within(schema, *find_kind(schema.layers, layer.kind), layer);
-    return "[" + list + "]";
+std::string yaml_list(const Schema& schema, const std::vector<Kind>& kinds, const std::vector<Settings>& list) {
+    std::string text;
+    for (const Settings& item : list)
+        text += (text.empty() ? "" : ", ") + yaml_within(schema, *find_kind(kinds, item.kind), item);
+    return "[" + text + "]";
 }
 
 std::string yaml_within(const Schema& schema, const Kind& kind, const Settings& settings) {
@@ -181,7 +184,8 @@ std::string yaml_within(const Schema& schema, const Kind& kind, const Settings& 
     const Key* const own_key = find_key(kind, kind.name);
     const auto pair = [&](const Key& key) {
         const Settings::Value& value = settings.values.find(key.name)->second;
-        if (key.type == Type::layers) return fmt::format("{}: {}", key.name, yaml_list(schema, settings.layers));
+        if (key.type == Type::layers)
+            return fmt::format("{}: {}", key.name, yaml_list(schema, schema.layers, settings.layers));
         return fmt::format("{}: {}", key.name, key.type == Type::integers ? bare_value(value) : yaml_value(value));
     };
     std::string keys = own_key ? pair(*own_key) : std::string();

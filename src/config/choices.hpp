@@ -36,8 +36,9 @@ public:
     std::optional<Settings> beside(const std::vector<Kind>& kinds, const Tree& tree, const std::string& path,
                                    const std::vector<Given>& keys);
 
-    /// A list of layers.
-    std::optional<std::vector<Settings>> layers(const Tree& tree, const std::string& path);
+    /// A list of layers or other steps.
+    std::optional<std::vector<Settings>> list(const std::vector<Kind>& kinds, const Tree& tree,
+                                              const std::string& path);
 
 private:
     /// Refuses keys that neither the chosen kind nor the section has; where the choice itself is wrong (nullptr), those
@@ -59,7 +60,7 @@ private:
 /// {dense: 400, activation: relu}.
 std::string yaml_within(const Schema& schema, const Kind& kind, const Settings& settings);
 
-/// Layers as the YAML of a list.
-std::string yaml_list(const Schema& schema, const std::vector<Settings>& layers);
+/// Layers or other steps as the YAML of a list.
+std::string yaml_list(const Schema& schema, const std::vector<Kind>& kinds, const std::vector<Settings>& list);
 
 } // namespace elbo::config

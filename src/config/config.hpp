@@ -17,7 +17,7 @@ namespace elbo::config {
 /// Asking for a key that the table does not have is a programming error (throws std::logic_error).
 class Settings {
 public:
-    using Value = std::variant<std::monostate, bool, std::int64_t, double, std::string>;
+    using Value = std::variant<std::monostate, bool, std::int64_t, double, std::string, std::vector<std::string>>;
 
     std::string kind;
     std::string where; ///< "configs/mnist.yaml:12", for errors found later (shapes that do not fit)
@@ -35,13 +35,19 @@ public:
 };
 
 struct Data {
-    std::string train, validation;            ///< FILE or FILE:/dataset; validation may be empty
-    std::vector<std::size_t> shape;           ///< of a sample; empty: as the data has it
-    std::string binarize;                     ///< none, threshold, dynamic
-    std::string prefetch;                     ///< auto, always, never
-    std::optional<std::uint64_t> memory;      ///< bytes of a node; unset: half of what is free at the start
-    bool windowed = false;                    ///< the order of an epoch; else full
-    std::optional<std::size_t> block, window; ///< of the windowed order, samples; unset: chosen at the first start
+    std::vector<std::string> train,
+        validation; ///< FILE or FILE:/dataset, FILE perhaps a pattern; validation may be empty
+    std::optional<double> validation_fraction; ///< of the training samples, instead of validation
+    std::uint32_t split_seed = 1;              ///< chooses them
+    std::vector<std::string> labels;           ///< of the training samples; may be empty
+    bool allow_external = false;               ///< what files refer to outside their own folder is read
+    std::vector<std::size_t> shape;            ///< of a sample; empty: as the data has it
+    std::vector<Settings> transform;           ///< a step each, in their order
+    std::string binarize;                      ///< none, threshold, dynamic
+    std::string prefetch;                      ///< auto, always, never
+    std::optional<std::uint64_t> memory;       ///< bytes of a node; unset: half of what is free at the start
+    bool windowed = false;                     ///< the order of an epoch; else full
+    std::optional<std::size_t> block, window;  ///< of the windowed order, samples; unset: chosen at the first start
     std::optional<double>
         scale; ///< factor on the stored values; unset: integers by their type's range, floats as they are
 };

@@ -1,4 +1,5 @@
-// The table of core keys: name, type, default, meaning, effect, bounds, and the member of Config that it fills.
+// The table of core keys: name, type, default, meaning, effect, bounds, and the member of Config that it fills. Those
+// of data stand in data_keys.cpp.
 #include "config/keys.hpp"
 
 #include "config/values.hpp"
@@ -8,89 +9,22 @@
 namespace elbo::config {
 namespace {
 
-constexpr double no_bound = std::numeric_limits<double>::infinity();
 constexpr double most_epochs = 16'777'215; // 24 bits of the counter that addresses random numbers
 constexpr double most_steps = 1e12;
 constexpr double most_bucket = 1 << 30; // MPI counts in int
-constexpr double most_rows = 1e9;
 
 constexpr std::string_view placeholders =
     "folder of the run; {key} stands for the value of another key, as in runs/z{model.latent}-s{seed}";
 
 Precision precision_in(const Checked& v) { return v.text() == "bf16" ? Precision::bf16 : Precision::fp32; }
 
-const auto table = std::to_array<CoreKey>({
+const auto run_table = std::to_array<CoreKey>({
     {{"output", Type::path, "", placeholders, Effect::none}, [](Config& c, const Checked& v) { c.output = v.text(); }},
     {{"seed", Type::integer, "1", "of initial values, sample order and noise", Effect::model, 0, 4294967295.0},
      [](Config& c, const Checked& v) { c.seed = static_cast<std::uint32_t>(v.count()); }},
+});
 
-    {{"data.train", Type::path, "", "training samples, FILE or FILE:/dataset of an HDF5 file; the same data may move",
-      Effect::trajectory},
-     [](Config& c, const Checked& v) { c.data.train = v.text(); }},
-    {{"data.validation", Type::path, "~", "samples on which the ELBO is measured after each epoch, as for data.train",
-      Effect::trajectory},
-     [](Config& c, const Checked& v) { c.data.validation = v.text(); }},
-    {{"data.shape", Type::integers, "~",
-      "of a sample: what elbo bench and inspect go by where data.train does not exist; training data must have it",
-      Effect::none, 1, most_rows},
-     [](Config& c, const Checked& v) { c.data.shape = v.counts(); }},
-    {{"data.binarize",
-      Type::text,
-      "none",
-      "values in [0, 1] as they are; 1 from 0.5 on; or drawn afresh at every presentation with the value as "
-      "probability",
-      Effect::model,
-      -no_bound,
-      no_bound,
-      {"none", "threshold", "dynamic"}},
-     [](Config& c, const Checked& v) { c.data.binarize = v.text(); }},
-    {{"data.scale",
-      Type::number,
-      "~",
-      "factor on the stored values; unset: integers to [0, 1] by their type's range, floats as they are",
-      Effect::model,
-      0,
-      no_bound,
-      {},
-      true},
-     [](Config& c, const Checked& v) { c.data.scale = v.optional_number(); }},
-    {{"data.prefetch",
-      Type::text,
-      "auto",
-      "a thread of each rank makes its next batches meanwhile; auto: where every rank has a core for it",
-      Effect::none,
-      -no_bound,
-      no_bound,
-      {"auto", "always", "never"}},
-     [](Config& c, const Checked& v) { c.data.prefetch = v.text(); }},
-    {{"data.memory", Type::bytes, "~",
-      "of each node for data: what fits is read once, else rows are read ahead of their turn; unset: half of what is "
-      "free at the start; the order stays the same",
-      Effect::none},
-     [](Config& c, const Checked& v) { c.data.memory = v.optional_bytes(); }},
-    {{"data.order",
-      Type::text,
-      "full",
-      "of the samples of an epoch; full: all are shuffled; windowed: blocks of neighbours are, then the samples within "
-      "a "
-      "window of blocks, so that a file larger than memory is read in long stretches",
-      Effect::model,
-      -no_bound,
-      no_bound,
-      {"full", "windowed"}},
-     [](Config& c, const Checked& v) { c.data.windowed = v.text() == "windowed"; }},
-    {{"data.block", Type::integer, "~",
-      "samples of a block of the windowed order; unset: a chunk of the file, or about 1 MiB; chosen at the first start "
-      "and kept",
-      Effect::model, 1, most_rows},
-     [](Config& c, const Checked& v) { c.data.block = v.optional_count(); }},
-    {{"data.window", Type::integer, "~",
-      "samples of a window of the windowed order; a virtual rank keeps two; unset: 64 blocks, at most 64 MiB; chosen "
-      "at "
-      "the first start and kept",
-      Effect::model, 1, most_rows},
-     [](Config& c, const Checked& v) { c.data.window = v.optional_count(); }},
-
+const auto table = std::to_array<CoreKey>({
     {{"model.latent", Type::integer, "", "dimensions of the latent variable", Effect::model, 1, 1e6},
      [](Config& c, const Checked& v) { c.model.latent = v.count(); }},
     {{"model.activation", Type::choice, "relu", "of every layer that does not name its own", Effect::model},
@@ -323,6 +257,15 @@ const auto table = std::to_array<CoreKey>({
 
 } // namespace
 
-std::span<const CoreKey> core_keys() { return table; }
+std::span<const CoreKey> core_keys() {
+    static const std::vector<CoreKey> all = [] {
+        std::vector<CoreKey> rows(run_table.begin(), run_table.end());
+        const std::span<const CoreKey> data = data_keys();
+        rows.insert(rows.end(), data.begin(), data.end());
+        rows.insert(rows.end(), table.begin(), table.end());
+        return rows;
+    }();
+    return all;
+}
 
 } // namespace elbo::config

@@ -3,12 +3,15 @@
 
 #include "config/config.hpp"
 
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace elbo::config {
+
+struct Tree;
 
 /// A core key's checked value; which member counts follows from the key's type.
 struct Checked {
@@ -24,6 +27,7 @@ struct Checked {
     std::optional<double> optional_seconds() const; ///< of a duration
     std::optional<std::uint64_t> optional_bytes() const;
     std::string text() const;                ///< "" where unset
+    std::vector<std::string> texts() const;  ///< of paths; empty where unset
     std::vector<std::size_t> counts() const; ///< of a list of integers; empty where unset
 };
 
@@ -43,7 +47,11 @@ struct CoreKey {
     std::string_view rival = {}; ///< the key that takes this one's place: one of the two is set
 };
 
+constexpr double no_bound = std::numeric_limits<double>::infinity();
+constexpr double most_rows = 1e9;
+
 std::span<const CoreKey> core_keys();
+std::span<const CoreKey> data_keys(); ///< those of them that are data's
 
 /// The row of a path, or nullptr.
 const CoreKey* core_key(std::string_view path);
@@ -58,6 +66,8 @@ bool is_section(std::string_view path);
 
 /// The key that a single value for the section sets, or nullptr.
 const CoreKey* short_form_of(std::string_view section);
+/// Whether what is given for the section is such a value: a scalar or, where the key takes paths, a list.
+bool is_short_form(const CoreKey* row, const Tree& tree);
 
 /// The choice whose kinds' keys stand in this section beside it, or nullptr.
 const CoreKey* choice_beside(std::string_view section);

@@ -1,6 +1,8 @@
 // What the tables of keys and kinds answer.
 #include "config/keys.hpp"
 
+#include "config/tree.hpp"
+
 #include <algorithm>
 
 namespace elbo::config {
@@ -30,6 +32,11 @@ const CoreKey* short_form_of(std::string_view section) {
     const auto found = std::ranges::find_if(
         core_keys(), [&](const CoreKey& row) { return row.short_form && section_of(row.key.name) == section; });
     return found == core_keys().end() ? nullptr : &*found;
+}
+
+bool is_short_form(const CoreKey* row, const Tree& tree) {
+    if (row == nullptr) return false;
+    return tree.form == Tree::Form::scalar || (tree.form == Tree::Form::list && row->key.type == Type::paths);
 }
 
 const CoreKey* choice_beside(std::string_view section) {

@@ -40,17 +40,17 @@ Tree& item(Tree& map, std::string_view name, const Place& place) {
     return map.items.back();
 }
 
-/// A section written as a single value becomes the map that it is short for.
+/// A section written in its short form becomes the map that it is short for.
 void write_out_short_form(Tree& tree, std::string_view section) {
     const CoreKey* row = short_form_of(section);
-    if (!row || tree.form != Tree::Form::scalar) return;
+    if (!is_short_form(row, tree)) return;
     const Tree value = tree;
     tree = Tree();
     item(tree, name_of(row->key.name), value.place) = value;
 }
 
 void put(Tree& root, std::string key, const Tree& value) {
-    if (const CoreKey* row = short_form_of(key); row && value.form == Tree::Form::scalar) key = row->key.name;
+    if (const CoreKey* row = short_form_of(key); is_short_form(row, value)) key = row->key.name;
     Tree* parent = nullptr;
     Tree* tree = &root;
     std::string path;

@@ -49,7 +49,7 @@ void Reader::gather_section(const Tree& tree, const std::string& path) {
     const CoreKey* short_form = short_form_of(path);
     if (tree.form == Tree::Form::map) {
         gather(tree, path);
-    } else if (tree.form == Tree::Form::scalar && short_form) {
+    } else if (is_short_form(short_form, tree)) {
         given_.emplace(short_form->key.name, &tree);
     } else if (tree.form != Tree::Form::empty) {
         mistakes_.add(tree.place, path,
@@ -76,7 +76,7 @@ void Reader::settle_rivals() {
     for (const CoreKey& row : core_keys()) {
         const auto mine = given_.find(row.key.name), other = given_.find(row.rival);
         if (row.rival.empty() || mine == given_.end() || other == given_.end()) continue;
-        if (is_set(mine->second) && is_set(other->second) && row.key.fallback == "~") {
+        if (is_set(mine->second) && is_set(other->second) && &row > core_key(row.rival)) {
             mistakes_.add(mine->second->place, row.key.name,
                           fmt::format("given together with {}; give one of them", row.rival));
         }
@@ -108,14 +108,15 @@ void Reader::read_key(const CoreKey& row, const Tree& root) {
         tree = &*fallback;
     }
     if (key.type == Type::choice) return read_choice(row, *tree);
-    if (key.type == Type::layers) return read_layers(row, *tree);
+    if (key.type == Type::layers || key.type == Type::steps) return read_list(row, *tree);
     const bool unset = !row.rival.empty() && tree->form == Tree::Form::empty;
     const auto value = unset ? Settings::Value() : check_value(key, *tree, path, mistakes_);
     if (!value) return;
     row.store(config_, {*value, {}, {}});
     const bool list = key.type == Type::integers;
     leaves_.emplace_back(path, list ? bare_value(*value) : yaml_value(*value));
-    if (list || std::holds_alternative<std::monostate>(*value)) return;
+    const auto* const texts = std::get_if<std::vector<std::string>>(&*value);
+    if (list || std::holds_alternative<std::monostate>(*value) || (texts && texts->size() > 1)) return;
     scalars_[path] = bare_value(*value);
     if (row.short_form) scalars_[std::string(section_of(path))] = bare_value(*value);
 }
@@ -147,17 +148,18 @@ void Reader::read_choice(const CoreKey& row, const Tree& tree) {
     }
 }
 
-void Reader::read_layers(const CoreKey& row, const Tree& tree) {
+void Reader::read_list(const CoreKey& row, const Tree& tree) {
     const std::string path(row.key.name);
     if (tree.form == Tree::Form::empty && row.key.fallback == "~") {
         leaves_.emplace_back(path, "~");
         return;
     }
     chooser_.set_activation(scalars_["model.activation"]);
-    const auto layers = chooser_.layers(tree, path);
-    if (!layers) return;
-    row.store(config_, {{}, {}, *layers});
-    leaves_.emplace_back(path, yaml_list(schema_, *layers));
+    const std::vector<Kind>& kinds = schema_.*row.kinds;
+    const auto list = chooser_.list(kinds, tree, path);
+    if (!list) return;
+    row.store(config_, {{}, {}, *list});
+    leaves_.emplace_back(path, yaml_list(schema_, kinds, *list));
 }
 
 void Reader::check_together(const Tree& root) {
@@ -165,7 +167,8 @@ void Reader::check_together(const Tree& root) {
         const auto given = given_.find(key);
         mistakes_.add(given == given_.end() ? root.place : given->second->place, key, message);
     };
-    if (config_.training.patience && config_.data.validation.empty() && !was_misspelt("data.validation"))
+    const bool validates = !config_.data.validation.empty() || config_.data.validation_fraction;
+    if (config_.training.patience && !validates && !was_misspelt("data.validation"))
         add("training.patience", "needs data.validation: it waits for a better validation ELBO");
     if (config_.training.accumulate > 1 && config_.training.virtual_ranks)
         add("training.accumulate",
@@ -209,7 +212,8 @@ std::string Reader::placeholder(const std::string& key, const Place& place) {
         return {};
     }
     const CoreKey* row = core_key(key);
-    const bool single = row && row->key.type != Type::layers && row->key.type != Type::integers && key != "output";
+    const bool single = row && row->key.type != Type::layers && row->key.type != Type::steps &&
+                        row->key.type != Type::integers && key != "output";
     if (std::ranges::find(leaves_, std::pair(key, std::string("~"))) != leaves_.end()) {
         mistakes_.add(place, "output", fmt::format("{{{}}} stands for a key that is not set", key));
     } else if (!single) { // a single value that is missing here has a mistake of its own

@@ -29,7 +29,7 @@ private:
     void settle_rivals();
     void read_key(const CoreKey& row, const Tree& root);
     void read_choice(const CoreKey& row, const Tree& tree);
-    void read_layers(const CoreKey& row, const Tree& tree);
+    void read_list(const CoreKey& row, const Tree& tree);
     void check_together(const Tree& root);
     void fill_output();
     std::string filled(const std::string& pattern, const Place& place);

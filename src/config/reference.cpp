@@ -64,7 +64,7 @@ Entry core_entry(const CoreKey& row, const Schema& schema) {
     const Key& key = row.key;
     std::string expected = expectation(key);
     if (key.type == Type::choice) expected = "one of " + joined(kind_names(schema.*row.kinds));
-    if (key.type == Type::layers) expected += ": " + joined(kind_names(schema.*row.kinds));
+    if (key.type == Type::layers || key.type == Type::steps) expected += ": " + joined(kind_names(schema.*row.kinds));
     return {std::string(key.name), expected, default_text(key), std::string(key.meaning), change_text(key.effect)};
 }
 

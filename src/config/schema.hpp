@@ -16,7 +16,21 @@ enum class Effect {
     none,       ///< what is computed stays the same (where to log, how often to save): allowed, recorded
 };
 
-enum class Type { integer, number, flag, text, number_or_word, duration, bytes, path, integers, layers, choice };
+enum class Type {
+    integer,
+    number,
+    flag,
+    text,
+    number_or_word,
+    duration,
+    bytes,
+    path,
+    paths,
+    integers,
+    layers,
+    steps,
+    choice,
+};
 
 /// One key. `fallback` is its default as YAML text; "" means required, "~" means unset unless given.
 struct Key {
@@ -45,7 +59,8 @@ struct Schema {
     std::vector<Kind> activations; ///< names for model.activation and a layer's own `activation`
     std::vector<Kind> likelihoods;
     std::vector<Kind> optimizers;
-    std::vector<Kind> decays; ///< of optimizer.rate: constant, cosine, step ...
+    std::vector<Kind> decays;     ///< of optimizer.rate: constant, cosine, step ...
+    std::vector<Kind> transforms; ///< steps of data.transform
 };
 
 } // namespace elbo::config

@@ -101,12 +101,27 @@ std::optional<Settings::Value> read(const Key& key, const Tree& tree) {
         if (auto number = read_bounded(key, tree)) return number;
         if (key.words.empty() || !is_allowed_word(key, tree.text)) return std::nullopt;
         return tree.text;
+    case Type::paths:
     case Type::integers:
     case Type::layers:
+    case Type::steps:
     case Type::choice:
         break;
     }
     throw std::logic_error(fmt::format("key '{}' is not a single value", key.name));
+}
+
+/// One path, or a list of them.
+std::optional<Settings::Value> read_paths(const Tree& tree) {
+    std::vector<std::string> paths;
+    const auto add = [&](const Tree& item) {
+        if (item.form != Tree::Form::scalar || item.text.empty() || has_control_characters(item.text)) return false;
+        paths.push_back(item.text);
+        return true;
+    };
+    const bool all = tree.form == Tree::Form::list ? std::ranges::all_of(tree.items, add) : add(tree);
+    if (!all || paths.empty()) return std::nullopt;
+    return paths;
 }
 
 /// "[28, 28]" of a list of at most eight.
@@ -143,10 +158,14 @@ std::string expectation(const Key& key) {
         return "bytes such as 512MiB or 8GiB";
     case Type::path:
         return "a path";
+    case Type::paths:
+        return "a path, or a list of paths such as [a.h5, b.h5]";
     case Type::integers:
         return fmt::format("a list of integers{} such as [28, 28]", bounds(key));
     case Type::layers:
         return "a list of layers";
+    case Type::steps:
+        return "a list of steps";
     case Type::choice:
         return "a name";
     }
@@ -159,6 +178,8 @@ std::optional<Settings::Value> check_value(const Key& key, const Tree& tree, con
     if (key.type == Type::integers) {
         if (tree.form == Tree::Form::list)
             if (auto value = read_integers(key, tree)) return value;
+    } else if (key.type == Type::paths) {
+        if (auto value = read_paths(tree)) return value;
     } else if (tree.form == Tree::Form::scalar) {
         if (auto value = read(key, tree)) return value;
     }
@@ -193,16 +214,32 @@ std::vector<std::size_t> counts_of(std::string_view list) {
     return counts;
 }
 
+namespace {
+
+std::string yaml_paths(const std::vector<std::string>& paths) {
+    std::string list;
+    for (const std::string& path : paths) list += (list.empty() ? "" : ", ") + yaml_text(path);
+    return "[" + list + "]";
+}
+
+} // namespace
+
 std::string bare_value(const Settings::Value& value) {
     if (const auto* flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";
     if (const auto* integer = std::get_if<std::int64_t>(&value)) return fmt::format("{}", *integer);
     if (const auto* number = std::get_if<double>(&value)) return shortest(*number);
     if (const auto* text = std::get_if<std::string>(&value)) return *text;
+    if (const auto* paths = std::get_if<std::vector<std::string>>(&value)) {
+        return paths->size() == 1 ? paths->front() : yaml_paths(*paths);
+    }
     return "~";
 }
 
 std::string yaml_value(const Settings::Value& value) {
     if (const auto* text = std::get_if<std::string>(&value)) return yaml_text(*text);
+    if (const auto* paths = std::get_if<std::vector<std::string>>(&value); paths && paths->size() == 1) {
+        return yaml_text(paths->front());
+    }
     std::string bare = bare_value(value);
     if (!std::holds_alternative<double>(value)) return bare;
     // YAML 1.1 readers, Python's among them, take 1e-05 for text and 1.0e-05 for a number.

@@ -50,7 +50,8 @@ Dataset::Dataset(std::shared_ptr<const Source> source, Facts facts, std::optiona
 }
 
 void Dataset::take_facts(std::optional<double> scale) {
-    if (!facts_.problem.empty()) reject("{}: {}", name(), facts_.problem);
+    if (!facts_.problem.empty())
+        reject("{} {}", source_ ? source_->where(facts_.bad_row) : info_.where(facts_.bad_row), facts_.problem);
     row_bytes_ = info_.row_bytes();
     scale_ = static_cast<float>(scale.value_or(natural_scale(info_.type)));
     for (double& mean : facts_.mean) mean *= scale_;
@@ -75,6 +76,25 @@ void scaled(std::span<const T> row, float scale, std::span<float> out) {
 void Dataset::fetch(const std::byte* row) const {
     constexpr std::size_t cache_line = 64, page = 4096; // what follows in a long row a core fetches by itself
     for (std::size_t at = 0; at < std::min(row_bytes_, page); at += cache_line) elbo::fetch(row + at);
+}
+
+void Dataset::transform_by(const Transform& transform) {
+    transform_ = transform;
+    const Interval values = transform.after({least_, greatest_});
+    least_ = values.least;
+    greatest_ = values.greatest;
+    facts_.grey = true;
+    std::vector<float> mean(facts_.mean.begin(), facts_.mean.end());
+    transform.apply(mean, nullptr, 0);
+    facts_.mean.assign(mean.begin(), mean.begin() + static_cast<std::ptrdiff_t>(elements(transform.shape())));
+}
+
+void Dataset::present(const Located& row, const Stream& noise, std::span<float> room, std::span<float> out) const {
+    if (transform_.empty()) return convert(row.bytes, out);
+    convert(row.bytes, room);
+    const Stream own{noise.seed, Purpose::augmentation, noise.epoch};
+    transform_.apply(room, noise.purpose == Purpose::binarize ? &own : nullptr, row.sample);
+    std::copy_n(room.begin(), out.size(), out.begin());
 }
 
 void Dataset::convert(const std::byte* row, std::span<float> out) const {

@@ -3,6 +3,7 @@
 
 #include "data/facts.hpp"
 #include "data/source.hpp"
+#include "data/transform.hpp"
 #include "numerics/view.hpp"
 #include "storage/dataset.hpp"
 
@@ -61,7 +62,18 @@ public:
 
     /// A sample of a dataset in memory.
     Located at(std::uint64_t sample) const { return {sample, bytes_.data() + sample * row_bytes_}; }
-    /// A row's scaled values; out has dimensions() of them.
+    /// Has samples go through these steps from now on: shape, dimensions, range and mean (that of the values, which the
+    /// steps are applied to) are theirs. Throws InputError where a step does not take the values.
+    void transform_by(const Transform& transform);
+    /// What the model sees of a sample.
+    Shape sample_shape() const { return transform_.empty() ? info_.sample_shape() : transform_.shape(); }
+    /// Values that present() needs room for; 0 where nothing is transformed.
+    std::size_t room() const { return transform_.empty() ? 0 : elements(info_.sample_shape()); }
+    /// A sample as the model sees it, but for binarising; out has dimensions() values. noise: whose seed and epoch, and
+    /// whether it is for training, decide on random steps.
+    void present(const Located& row, const Stream& noise, std::span<float> room, std::span<float> out) const;
+
+    /// A row's scaled values, before other steps; out has one for each element.
     void convert(const std::byte* row, std::span<float> out) const;
     /// Has a row's first cache lines fetched while others are worked on: rows of a shuffled order lie far from each
     /// other.
@@ -77,6 +89,7 @@ private:
     std::shared_ptr<const Source> source_;
     std::size_t row_bytes_ = 0;
     float scale_ = 1;
+    Transform transform_;
     double least_ = 0, greatest_ = 0;
 };
 

@@ -147,7 +147,7 @@ std::vector<GroupFacts> pass_over(const storage::DatasetInfo& info, double one, 
 }
 
 std::string problem_of(const GroupFacts& group) {
-    return fmt::format("row {} holds {} at element {}; only finite numbers can be trained on", group.bad_row,
+    return fmt::format("holds {} at element {}; only finite numbers can be trained on",
                        group.nan ? "not a number (NaN)" : "infinity", group.bad_element);
 }
 
@@ -159,6 +159,7 @@ Facts put_together(const storage::DatasetInfo& info, std::span<const GroupFacts>
                 -std::numeric_limits<double>::infinity(),
                 false,
                 "",
+                0,
                 ""};
     std::string hashes;
     for (std::size_t i = 0; i < groups.size(); ++i) {
@@ -167,7 +168,10 @@ Facts put_together(const storage::DatasetInfo& info, std::span<const GroupFacts>
         facts.least = std::min(facts.least, group.least);
         facts.greatest = std::max(facts.greatest, group.greatest);
         facts.grey = facts.grey || group.grey;
-        if (group.bad && facts.problem.empty()) facts.problem = problem_of(group);
+        if (group.bad && facts.problem.empty()) {
+            facts.problem = problem_of(group);
+            facts.bad_row = group.bad_row;
+        }
         hashes.append(group.hash, sizeof group.hash);
     }
     for (double& mean : facts.mean) mean /= static_cast<double>(info.rows());

@@ -18,9 +18,10 @@ namespace elbo::data {
 struct Facts {
     std::vector<double> mean; ///< of each dimension
     double least = 0, greatest = 0;
-    bool grey = false;       ///< some value is neither 0 nor `one`
-    std::string fingerprint; ///< 16 hexadecimal digits of a hash of shape, type and contents
-    std::string problem;     ///< what cannot be trained on: "row 3 holds not a number (NaN) at element 7"
+    bool grey = false;         ///< some value is neither 0 nor `one`
+    std::string fingerprint;   ///< 16 hexadecimal digits of a hash of shape, type and contents
+    std::uint64_t bad_row = 0; ///< that holds what cannot be trained on, where there is a problem:
+    std::string problem;       ///< "holds not a number (NaN) at element 7"
 };
 
 /// Rows [begin, end) as bytes, valid until the next call. A group is asked for in pieces, in order.

@@ -16,7 +16,7 @@ std::size_t stretch_rows(std::size_t row_bytes, std::size_t max_rows) {
 } // namespace
 
 Loader::Loader(const Dataset& dataset, Binarize binarize, std::size_t max_rows)
-    : dataset_(dataset), binarize_(binarize), x_(max_rows * dataset.dimensions()) {
+    : dataset_(dataset), binarize_(binarize), x_(max_rows * dataset.dimensions()), room_(dataset.room()) {
     samples_.reserve(max_rows);
     rows_.reserve(max_rows);
     if (binarize != Binarize::none && (dataset.least() < 0 || dataset.greatest() > 1))
@@ -69,7 +69,7 @@ Rows Loader::take(std::span<const Located> rows, const Stream& noise) {
     for (std::size_t i = 0; i < x.rows(); ++i) {
         if (i + ahead < x.rows()) dataset_.fetch(rows[i + ahead].bytes);
         samples_[i] = rows[i].sample;
-        dataset_.convert(rows[i].bytes, x.row(i));
+        dataset_.present(rows[i], noise, room_, x.row(i));
         if (binarize_ == Binarize::dynamic) binarize(noise, samples_[i], x.row(i));
         if (binarize_ == Binarize::threshold)
             for (float& value : x.row(i)) value = value >= 0.5F ? 1.0F : 0.0F;

@@ -44,6 +44,7 @@ private:
     const Dataset& dataset_;
     Binarize binarize_;
     AlignedFloats x_;
+    std::vector<float> room_; ///< of a sample before its transform
     std::vector<std::uint64_t> samples_;
     std::vector<Located> rows_;
     Range stretch_; ///< of samples that were read last

@@ -24,6 +24,8 @@ enum class Purpose : std::uint32_t {
     dropout = 9,
     block_order = 10,
     window_order = 11,
+    validation_split = 12,
+    augmentation = 13,
 };
 
 /// A stream: key (seed, purpose) and epoch. Within it, numbers are addressed by sample (40 bits), draw and dimension.

@@ -1,14 +1,13 @@
-// Datasets in HDF5 files, read: finding them, listing them, rows in their memory type.
+// Datasets in HDF5 files, read: listing them, and rows of one or of several files joined.
 #include "storage/dataset.hpp"
 
 #include "base/error.hpp"
-#include "base/text.hpp"
-#include "storage/description.hpp"
-#include "storage/hdf5.hpp"
+#include "storage/rows.hpp"
 
 #include <algorithm>
 #include <array>
 #include <fstream>
+#include <list>
 
 namespace elbo::storage {
 
@@ -16,115 +15,67 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Datasets named in a message before "and 30 more".
-constexpr std::size_t most_named = 12;
+/// Files of one dataset that are held open: each takes handles of the process and memory of HDF5.
+constexpr std::size_t most_open = 16;
+/// Files that are named one by one.
+constexpr std::size_t most_named = 3;
 
-/// A file open for reading, and what its header calls.
-struct OpenFile {
-    fs::path path;
-    FileHandle handle;
-    std::size_t bytes;
-
-    explicit OpenFile(const fs::path& file) : path(file), handle(open_for_reading(file)), bytes(fs::file_size(file)) {}
-
-    Description describe_one(const std::string& name) const {
-        const DatasetHandle dataset(H5Dopen2(handle.get(), name.c_str(), H5P_DEFAULT), path.string() + ":" + name);
-        return describe_dataset(dataset.get(), path.string(), name, bytes);
+/// "a.h5, b.h5", or the first and the last of many.
+std::string names_of(const std::vector<Location>& locations) {
+    const auto file = [&](std::size_t i) { return locations[i].file.string(); };
+    if (locations.size() > most_named) {
+        return fmt::format("{} ... {} ({} files)", file(0), file(locations.size() - 1), locations.size());
     }
-};
-
-/// "it holds /train/x (60000 x 28 x 28, uint8), /train/y (60000, uint8)".
-std::string contents(const OpenFile& file, const std::vector<std::string>& paths) {
-    if (paths.empty()) return "it holds no dataset";
-    std::string text = "it holds ";
-    for (std::size_t i = 0; i < paths.size() && i < most_named; ++i) {
-        text += (i > 0 ? ", " : "") + summary(file.describe_one(paths[i]).info);
-    }
-    if (paths.size() > most_named) text += fmt::format(" and {} more", paths.size() - most_named);
-    return text;
+    std::string names = file(0);
+    for (std::size_t i = 1; i < locations.size(); ++i) names += ", " + file(i);
+    return names;
 }
 
-[[noreturn]] void reject_missing(const OpenFile& file, const std::string& dataset) {
-    const std::vector<std::string> paths = dataset_paths(file.handle.get());
-    const std::vector<std::string_view> words(paths.begin(), paths.end());
-    const std::string_view close = nearest(dataset, words);
-    reject("{}: no dataset {}; {}{}", file.path.string(), dataset, contents(file, paths),
-           close.empty() ? "" : fmt::format("; did you mean {}?", close));
+void require_fit(const DatasetInfo& first, const DatasetInfo& other) {
+    if (other.sample_shape() == first.sample_shape() && other.type == first.type) return;
+    const auto sample = [](const DatasetInfo& info) {
+        return fmt::format("{} {}", info.shape.size() == 1 ? "one" : describe(info.sample_shape()), name_of(info.type));
+    };
+    reject("{}:{}: samples of {}, but those of {}:{} are {}; files that are joined must hold samples of one shape and "
+           "type",
+           other.file, other.name, sample(other), first.file, first.name, sample(first));
 }
 
-/// Throws InputError where the file has no such dataset.
-DatasetHandle open_dataset(const OpenFile& file, const std::string& dataset) {
-    const hid_t id = H5Oopen(file.handle.get(), dataset.c_str(), H5P_DEFAULT);
-    if (id < 0) {
-        const std::string message = hdf5_message();
-        const std::vector<std::string> paths = dataset_paths(file.handle.get());
-        if (std::find(paths.begin(), paths.end(), dataset) == paths.end()) reject_missing(file, dataset);
-        reject("{}: {} cannot be opened: {}", file.path.string(), dataset, message);
+/// What the headers of several datasets say of them joined.
+DatasetInfo join(const std::vector<Location>& locations, const std::vector<DatasetInfo>& headers) {
+    DatasetInfo info = headers.front();
+    if (headers.size() == 1) return info;
+    info.file = names_of(locations);
+    info.stored_bytes = 0;
+    std::size_t rows = 0;
+    for (const DatasetInfo& header : headers) {
+        require_fit(headers.front(), header);
+        rows += header.rows();
+        info.stored_bytes += header.stored_bytes;
+        info.ends.push_back(rows);
     }
-    const ObjectHandle object(id, dataset);
-    if (H5Iget_type(id) != H5I_DATASET) {
-        reject("{}: {} is a group, expected a dataset; {}", file.path.string(), dataset,
-               contents(file, dataset_paths(file.handle.get())));
-    }
-    return {H5Dopen2(file.handle.get(), dataset.c_str(), H5P_DEFAULT), dataset};
-}
-
-bool holds_dataset(const OpenFile& file, const std::string& dataset) {
-    const hid_t id = H5Oopen(file.handle.get(), dataset.c_str(), H5P_DEFAULT);
-    if (id < 0) return false;
-    const ObjectHandle object(id, dataset);
-    return H5Iget_type(id) == H5I_DATASET;
-}
-
-/// Uncompressed chunks are best read past the cache, straight into place; of compressed ones the cache keeps those that
-/// two neighbouring rows lie in.
-std::size_t chunk_cache_bytes(hid_t dataset, const DatasetInfo& info) {
-    const PropertiesHandle properties(H5Dget_create_plist(dataset), info.name);
-    if (H5Pget_nfilters(properties.get()) == 0) return 0;
-    constexpr std::size_t least = 1 << 20, most = 128 << 20;
-    const std::size_t row_bytes = std::min(info.row_bytes(), most);
-    return std::clamp(2 * row_bytes * std::min(info.chunk[0], most / row_bytes), least, most);
+    info.shape.front() = rows;
+    info.locations = locations;
+    return info;
 }
 
 } // namespace
 
-Location locate(const std::string& text, std::string_view preferred) {
-    std::error_code ignored;
-    const std::size_t colon = fs::exists(text, ignored) ? std::string::npos : text.rfind(":/");
-    Location location{text.substr(0, colon), colon == std::string::npos ? "" : text.substr(colon + 1)};
+std::vector<Examined> examine_datasets(const fs::path& path, Outside outside) {
     const Hdf5Session session;
-    const OpenFile file(location.file);
-    if (!location.dataset.empty()) {
-        open_dataset(file, location.dataset);
-        return location;
+    const OpenFile file(path, outside);
+    std::vector<Examined> list;
+    for (const std::string& name : file.names()) {
+        Description description = file.describe(name);
+        list.push_back({std::move(description.info), std::move(description.problem)});
     }
-    location.dataset = preferred;
-    if (!preferred.empty() && holds_dataset(file, location.dataset)) return location;
-
-    const std::vector<std::string> paths = dataset_paths(file.handle.get());
-    std::vector<std::string> candidates;
-    for (const std::string& path : paths) {
-        const Description description = file.describe_one(path);
-        if (description.problem.empty() && description.info.shape.size() >= 2) candidates.push_back(path);
-    }
-    if (candidates.empty()) {
-        reject("{}: no dataset of numbers in rows (N, ...) to take; {}", text, contents(file, paths));
-    }
-    if (candidates.size() > 1) {
-        reject("{}: which dataset is not clear; {}; say for instance {}:{}", text, contents(file, paths), text,
-               candidates.front());
-    }
-    location.dataset = candidates.front();
-    return location;
+    return list;
 }
 
-std::vector<DatasetInfo> list_datasets(const fs::path& path) {
-    const Hdf5Session session;
-    const OpenFile file(path);
+std::vector<DatasetInfo> list_datasets(const fs::path& path, Outside outside) {
     std::vector<DatasetInfo> list;
-    for (const std::string& name : dataset_paths(file.handle.get())) {
-        Description description = file.describe_one(name);
-        if (description.problem.empty()) list.push_back(std::move(description.info));
+    for (Examined& examined : examine_datasets(path, outside)) {
+        if (examined.problem.empty()) list.push_back(std::move(examined.info));
     }
     return list;
 }
@@ -141,27 +92,69 @@ bool is_hdf5(const fs::path& path) {
     return false;
 }
 
+std::vector<fs::path> DatasetInfo::files() const {
+    if (locations.empty()) return {file};
+    std::vector<fs::path> all;
+    for (const Location& location : locations) all.push_back(location.file);
+    return all;
+}
+
+std::string DatasetInfo::where(std::size_t row) const {
+    if (ends.empty()) return fmt::format("{}:{}: row {}", file, name, row);
+    const auto part = static_cast<std::size_t>(std::ranges::upper_bound(ends, row) - ends.begin());
+    const Location& location = locations.at(part);
+    return fmt::format("{}:{}: row {}", location.file.string(), location.dataset,
+                       row - (part == 0 ? 0 : ends[part - 1]));
+}
+
 struct DatasetReader::State {
-    FileHandle file;
-    DatasetHandle dataset;
+    std::vector<Location> locations;
+    Outside outside;
     DatasetInfo info;
+    std::vector<std::size_t> ends; ///< the row behind each file's last
+    /// The files used last, by number, the latest first.
+    std::list<std::pair<std::size_t, Rows>> open;
+
+    const Rows& rows_of(std::size_t number);
 };
 
-DatasetReader::DatasetReader(const fs::path& path, const std::string& name) {
-    const Hdf5Session session;
-    OpenFile file(path);
-    DatasetHandle dataset = open_dataset(file, name);
-    Description description = describe_dataset(dataset.get(), path.string(), name, file.bytes);
-    if (!description.problem.empty()) reject("{}: {} {}", path.string(), name, description.problem);
-    const DatasetInfo& info = description.info;
-    if (!info.chunk.empty()) {
-        const std::size_t cache = chunk_cache_bytes(dataset.get(), info);
-        const PropertiesHandle access(H5Pcreate(H5P_DATASET_ACCESS), name);
-        checked(H5Pset_chunk_cache(access.get(), H5D_CHUNK_CACHE_NSLOTS_DEFAULT, cache, 1.0), name);
-        dataset.close(name);
-        dataset = DatasetHandle(H5Dopen2(file.handle.get(), name.c_str(), access.get()), name);
+/// A file that was closed to make room may not be what it was.
+const Rows& DatasetReader::State::rows_of(std::size_t number) {
+    const auto found = std::ranges::find(open, number, &std::pair<std::size_t, Rows>::first);
+    if (found != open.end()) {
+        open.splice(open.begin(), open, found);
+        return open.front().second;
     }
-    state_ = std::make_unique<State>(State{std::move(file.handle), std::move(dataset), std::move(description.info)});
+    Rows rows(locations[number], outside);
+    const std::size_t expected = ends[number] - (number == 0 ? 0 : ends[number - 1]);
+    if (rows.info().rows() != expected || rows.info().type != info.type ||
+        rows.info().sample_shape() != info.sample_shape()) {
+        reject("{}:{}: now holds {}, but held {} rows when it was first read; do not change data that is in use",
+               locations[number].file.string(), locations[number].dataset, describe(rows.info().shape), expected);
+    }
+    if (open.size() == most_open) open.pop_back();
+    open.emplace_front(number, std::move(rows));
+    return open.front().second;
+}
+
+DatasetReader::DatasetReader(const fs::path& file, const std::string& dataset, Outside outside)
+    : DatasetReader(std::vector<Location>{{file, dataset}}, outside) {}
+
+DatasetReader::DatasetReader(std::vector<Location> locations, Outside outside) {
+    if (locations.empty()) fail("a dataset of no files");
+    const Hdf5Session session;
+    std::vector<DatasetInfo> headers;
+    std::vector<std::size_t> ends;
+    std::list<std::pair<std::size_t, Rows>> open;
+    for (std::size_t i = 0; i < locations.size(); ++i) {
+        Rows rows(locations[i], outside);
+        headers.push_back(rows.info());
+        ends.push_back((ends.empty() ? 0 : ends.back()) + rows.info().rows());
+        if (i < most_open) open.emplace_back(i, std::move(rows));
+    }
+    DatasetInfo info = join(locations, headers);
+    state_ = std::make_unique<State>(
+        State{std::move(locations), outside, std::move(info), std::move(ends), std::move(open)});
 }
 
 DatasetReader::~DatasetReader() {
@@ -176,26 +169,21 @@ const DatasetInfo& DatasetReader::info() const { return state_->info; }
 
 void DatasetReader::read_rows(std::size_t begin, std::size_t count, std::span<std::byte> out) const {
     const DatasetInfo& info = state_->info;
+    const std::size_t row_bytes = info.row_bytes();
     if (begin > info.rows() || count > info.rows() - begin) {
         fail("{}: {}: rows {} to {} asked for, it has {}", info.file, info.name, begin, begin + count, info.rows());
     }
-    if (out.size() != count * info.row_bytes()) {
-        fail("{}: {}: {} rows of {} bytes asked for into {} bytes", info.file, info.name, count, info.row_bytes(),
-             out.size());
+    if (out.size() != count * row_bytes) {
+        fail("{}: {}: {} rows of {} bytes asked for into {} bytes", info.file, info.name, count, row_bytes, out.size());
     }
-    if (count == 0) return;
     const Hdf5Session session;
-    std::vector<hsize_t> start(info.shape.size()), extent(info.shape.begin(), info.shape.end());
-    start[0] = begin;
-    extent[0] = count;
-    const SpaceHandle stored(H5Dget_space(state_->dataset.get()), info.name);
-    const SpaceHandle memory = simple_space({extent.begin(), extent.end()});
-    checked(H5Sselect_hyperslab(stored.get(), H5S_SELECT_SET, start.data(), nullptr, extent.data(), nullptr),
-            info.name);
-    if (H5Dread(state_->dataset.get(), native_type(info.type), memory.get(), stored.get(), H5P_DEFAULT, out.data()) <
-        0) {
-        reject("{}: {}: rows {} to {} cannot be read: {}; is the file damaged?", info.file, info.name, begin,
-               begin + count, hdf5_message());
+    const std::vector<std::size_t>& ends = state_->ends;
+    auto part = static_cast<std::size_t>(std::ranges::upper_bound(ends, begin) - ends.begin());
+    for (std::size_t row = begin; row < begin + count; ++part) {
+        const std::size_t first = part == 0 ? 0 : ends[part - 1];
+        const std::size_t rows = std::min(begin + count, ends[part]) - row;
+        state_->rows_of(part).read(row - first, rows, out.subspan((row - begin) * row_bytes, rows * row_bytes));
+        row += rows;
     }
 }
 

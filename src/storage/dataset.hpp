@@ -22,38 +22,69 @@ std::size_t bytes_of(ElementType type);
 std::string_view name_of(ElementType type); ///< "uint8", "float32" ...
 bool is_integer(ElementType type);
 
+/// What files refer to outside their own folder: external links, virtual datasets' sources, raw data, filters' plugins.
+enum class Outside { refused, allowed };
+
+/// A dataset of a file: rows of numbers, or a field of records by name, "/table.image".
+struct Location {
+    std::filesystem::path file;
+    std::string dataset;
+};
+
 struct DatasetInfo {
     std::string file, name; ///< "data/mnist.h5", "/train/x"
     Shape shape;            ///< (N, ...)
     ElementType type;       ///< in memory; half floats read as f32
     std::string stored;     ///< as stored, "uint8", "float64, big-endian"
-    Shape chunk;            ///< empty: contiguous
+    Shape chunk;            ///< empty: not chunked
     std::size_t stored_bytes = 0;
+    std::string layout;               ///< "chunked", "contiguous", "compact", "external", "virtual"
+    std::vector<std::string> filters; ///< of chunks, in the order of writing: "shuffle", "gzip 4"
+    std::vector<std::size_t> ends;    ///< of several files' rows joined: the row behind each file's last
+    std::vector<Location> locations;  ///< of each of these files; none of one file
     std::size_t rows() const { return shape.at(0); }
     Shape sample_shape() const { return {shape.begin() + 1, shape.end()}; }
     std::size_t row_bytes() const; ///< in memory
+    std::vector<std::filesystem::path> files() const;
+    /// "b.h5:/x: row 17", as the file counts that holds it.
+    std::string where(std::size_t row) const;
 };
 
 /// "FILE" or "FILE:/dataset" in two. Without a dataset: the file's only numeric dataset of rank 2 or more, or
 /// `preferred` (such as "/train/x") where it exists. Throws InputError naming the file and what it holds.
-struct Location {
-    std::filesystem::path file;
-    std::string dataset;
-};
-Location locate(const std::string& text, std::string_view preferred);
+Location locate(const std::string& text, std::string_view preferred, Outside outside = Outside::refused);
 
-/// Every dataset of a file that DatasetReader can read, depth first by name. Throws InputError where it is missing,
-/// truncated or no HDF5 file.
-std::vector<DatasetInfo> list_datasets(const std::filesystem::path& file);
+/// The same of several texts. A file's name may be a pattern (*, ?, [...]): all files that match it, in natural order.
+/// Throws InputError also where none matches and where a dataset comes twice.
+std::vector<Location> locate(std::span<const std::string> texts, std::string_view preferred,
+                             Outside outside = Outside::refused);
+
+/// The files that texts of locate() name, where they exist; nothing is read.
+std::vector<std::filesystem::path> files_of(std::span<const std::string> texts);
+
+/// A dataset, and why DatasetReader cannot read it ("holds text"); empty where it can.
+struct Examined {
+    DatasetInfo info;
+    std::string problem;
+};
+
+/// Every dataset of a file, fields of records one by one, depth first by name. Throws as list_datasets.
+std::vector<Examined> examine_datasets(const std::filesystem::path& file, Outside outside = Outside::refused);
+
+/// Every dataset of a file that DatasetReader can read, fields of records one by one, depth first by name. Throws
+/// InputError where it is missing, truncated or no HDF5 file.
+std::vector<DatasetInfo> list_datasets(const std::filesystem::path& file, Outside outside = Outside::refused);
 
 /// True where the file begins like an HDF5 file (a user block before it counts).
 bool is_hdf5(const std::filesystem::path& file);
 
-/// Reads rows of one dataset. Throws InputError naming file and dataset where it is missing, not numeric, a scalar or
-/// empty. One-dimensional (N) datasets are labels; a sample of theirs has one element.
+/// Reads rows of one dataset, or of several files' datasets as one. Throws InputError naming file and dataset where it
+/// is missing, not numeric, a scalar or empty, refers to what may not be followed, or does not fit the first.
+/// One-dimensional (N) datasets are labels; a sample of theirs has one element.
 class DatasetReader {
 public:
-    DatasetReader(const std::filesystem::path& file, const std::string& dataset);
+    DatasetReader(const std::filesystem::path& file, const std::string& dataset, Outside outside = Outside::refused);
+    explicit DatasetReader(std::vector<Location> locations, Outside outside = Outside::refused);
     ~DatasetReader();
     DatasetReader(DatasetReader&&) noexcept;
     const DatasetInfo& info() const;

@@ -23,6 +23,9 @@ void prepare_library() {
         // HDF5 locks files even for reading, which fails on read-only file systems and on NFS without a lock daemon.
         // elbo needs no such lock: its files appear by rename and are never changed afterwards.
         ::setenv("HDF5_USE_FILE_LOCKING", "FALSE", 0);
+        // Where files that others refer to are looked for: what was looked at first must be what HDF5 opens.
+        for (const char* prefix : {"HDF5_EXT_PREFIX", "HDF5_VDS_PREFIX"}) ::unsetenv(prefix);
+        ::setenv("HDF5_EXTFILE_PREFIX", "${ORIGIN}", 1); // raw data: beside the file, not in the working folder
         // Every handle is closed by its owner. What HDF5 could not flush to a full disk, its exit routine would try
         // again, and crash on (1.10).
         H5dont_atexit();

@@ -2,10 +2,12 @@
 
 #include "base/version.hpp"
 #include "comm/node_memory.hpp"
+#include "data/labels.hpp"
 #include "numerics/denormals.hpp"
 #include "numerics/matmul.hpp"
 #include "storage/files.hpp"
 #include "storage/hash.hpp"
+#include "training/transforms.hpp"
 
 #include <fmt/format.h>
 
@@ -20,23 +22,44 @@
 namespace elbo::training {
 namespace {
 
-constexpr std::string_view preferred_train = "/train/x", preferred_validation = "/test/x";
 constexpr std::size_t piece_bytes = std::size_t{16} << 20; ///< read between two calls of the progress
 
 using SharedSource = std::shared_ptr<const data::Source>;
 
-storage::DatasetReader reader_of(const std::string& location, std::string_view preferred) {
-    const storage::Location place = storage::locate(location, preferred);
-    return {place.file, place.dataset};
+/// What a fraction of data.train is for; nothing where all of it is for training.
+std::optional<data::Selection> selection_of(const config::Data& settings, const storage::DatasetInfo& train,
+                                            data::Split::Part part) {
+    if (!settings.validation_fraction) return {};
+    if (train.rows() < 2) reject("{}:{}: has one sample; data.validation.fraction needs two", train.file, train.name);
+    return data::Selection{{train.rows(), *settings.validation_fraction, settings.split_seed}, part};
 }
 
-SharedSource open_source(const comm::Communicator& world, const std::string& location, std::string_view preferred) {
-    SharedSource source =
-        agreed(world, [&] { return SharedSource(std::make_shared<data::Source>(reader_of(location, preferred))); });
-    const storage::DatasetInfo& info = source->info();
+SharedSource train_source(const config::Data& settings, data::Split::Part part) {
+    storage::DatasetReader reader = open_data(settings.train, preferred_train, settings);
+    const auto selection = selection_of(settings, reader.info(), part);
+    return std::make_shared<data::Source>(std::move(reader), selection);
+}
+
+/// Nothing where nothing validates.
+SharedSource validation_source(const config::Data& settings) {
+    if (settings.validation_fraction) return train_source(settings, data::Split::Part::validation);
+    if (settings.validation.empty()) return {};
+    return std::make_shared<data::Source>(open_data(settings.validation, preferred_validation, settings));
+}
+
+/// Throws AgreedError where ranks see data of different shapes. Collective.
+void require_same_shape(const comm::Communicator& world, const storage::DatasetInfo& info) {
     world.require_same(fmt::format("the shape of {}:{}", info.file, info.name),
                        fmt::format("{} {}", describe(info.shape), info.stored));
-    return source;
+}
+
+/// What data.labels are, in words; "" where there are none.
+std::string survey_labels(const config::Data& settings, const data::Source& train) {
+    if (settings.labels.empty()) return {};
+    const storage::DatasetReader labels = open_data(settings.labels, "/train/y", settings);
+    data::require_fit(labels.info(), train.file_info());
+    return fmt::format("{}:{}, {}", labels.info().file, labels.info().name,
+                       data::describe(data::survey_labels(labels)));
 }
 
 /// Whole chunks, so that none is unpacked twice.
@@ -72,7 +95,10 @@ data::Dataset load_into_memory(const comm::Nodes& nodes, const SharedSource& sou
     data::Facts facts =
         data::survey(nodes.world(), nodes.node(), info, data::stored_one(info.type, settings.scale),
                      [&](data::Range rows) { return contents.subspan(rows.begin * row, rows.size() * row); });
-    return agreed(nodes.world(), [&] { return data::Dataset(info, facts, contents, memory, settings.scale); });
+    return agreed(nodes.world(), [&] {
+        if (!facts.problem.empty()) reject("{} {}", source->where(facts.bad_row), facts.problem);
+        return data::Dataset(info, facts, contents, memory, settings.scale);
+    });
 }
 
 data::Dataset leave_in_file(const comm::Communicator& world, const SharedSource& source, const config::Data& settings,
@@ -136,24 +162,42 @@ void refuse_other_shapes(const config::Data& settings, const storage::DatasetInf
 
 } // namespace
 
+storage::DatasetReader open_data(const std::vector<std::string>& texts, std::string_view preferred,
+                                 const config::Data& settings) {
+    const auto outside = settings.allow_external ? storage::Outside::allowed : storage::Outside::refused;
+    return storage::DatasetReader(storage::locate(texts, preferred, outside), outside);
+}
+
 storage::DatasetInfo train_header(const config::Data& settings) {
-    return reader_of(settings.train, preferred_train).info();
+    return train_source(settings, data::Split::Part::train)->info();
+}
+
+std::optional<storage::DatasetInfo> validation_header(const config::Data& settings) {
+    const SharedSource source = validation_source(settings);
+    return source ? std::optional(source->info()) : std::nullopt;
 }
 
 Inputs read_inputs(const comm::Nodes& nodes, const config::Config& config, std::uint64_t virtual_ranks,
                    const ReadingProgress& progress) {
     const config::Data& settings = config.data;
-    const SharedSource train = open_source(nodes.world(), settings.train, preferred_train);
-    SharedSource validation;
+    const SharedSource train = agreed(nodes.world(), [&] { return train_source(settings, data::Split::Part::train); });
+    const SharedSource validation = agreed(nodes.world(), [&] { return validation_source(settings); });
+    require_same_shape(nodes.world(), train->info());
     std::optional<storage::DatasetInfo> validation_info;
-    if (!settings.validation.empty()) {
-        validation = open_source(nodes.world(), settings.validation, preferred_validation);
+    if (validation) {
         validation_info = validation->info();
+        require_same_shape(nodes.world(), *validation_info);
     }
-    nodes.world().together([&] { refuse_other_shapes(settings, train->info(), validation_info); });
+    std::string labels;
+    nodes.world().on_first([&] { labels = survey_labels(settings, *train); });
+    nodes.world().together([&] {
+        refuse_other_shapes(settings, train->info(), validation_info);
+        transformed(settings, train->info().sample_shape());
+    });
     const DataPlan plan = agreed_plan(nodes, config, train->info(), validation_info, virtual_ranks);
-    Inputs inputs{load(nodes, train, plan.train_in_memory, settings, progress), std::nullopt, plan};
+    Inputs inputs{load(nodes, train, plan.train_in_memory, settings, progress), std::nullopt, plan, labels};
     if (validation) inputs.validation = load(nodes, validation, plan.validation_in_memory, settings, progress);
+    transform_inputs(nodes.world(), config, inputs);
     return inputs;
 }
 

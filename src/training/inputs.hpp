@@ -12,7 +12,9 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace elbo::training {
 
@@ -28,7 +30,8 @@ auto agreed(const comm::Communicator& world, Make&& make) {
 struct Inputs {
     data::Dataset train;
     std::optional<data::Dataset> validation;
-    DataPlan plan; ///< of this rank's node
+    DataPlan plan;      ///< of this rank's node
+    std::string labels; ///< what data.labels are, in words; rank 0's
 };
 
 /// Where a training's data comes from. Collective.
@@ -42,6 +45,13 @@ using ReadingProgress = std::function<void(const std::string& name, std::uint64_
 Inputs read_inputs(const comm::Nodes& nodes, const config::Config& config, std::uint64_t virtual_ranks,
                    const ReadingProgress& progress = {});
 
+/// Datasets that are taken from files where none is named.
+constexpr std::string_view preferred_train = "/train/x", preferred_validation = "/test/x";
+
+/// The data that texts of the configuration name.
+storage::DatasetReader open_data(const std::vector<std::string>& texts, std::string_view preferred,
+                                 const config::Data& settings);
+
 /// How this process computes: threads, kernels that are allowed. Before any model is built, and before there are other
 /// threads of products.
 void set_up_numerics(const config::Config& config);
@@ -52,8 +62,10 @@ std::uint64_t asked_virtual_ranks(const config::Training& settings, std::uint64_
 /// Samples a step that are configured, however many there are.
 std::uint64_t asked_batch(const config::Training& settings, std::uint64_t virtual_ranks);
 
-/// The header of data.train. Throws InputError where it cannot be read.
+/// The header of data.train, or of the part of it that is for training. Throws InputError where it cannot be read.
 storage::DatasetInfo train_header(const config::Data& settings);
+/// The same of what validates; nothing where nothing does.
+std::optional<storage::DatasetInfo> validation_header(const config::Data& settings);
 
 /// The header of data.train or, where there is no such file, one of no rows of uint8 in data.shape.
 storage::DatasetInfo header_or_shape(const config::Data& settings);

@@ -54,6 +54,7 @@ void make_exchanges(Trainer& trainer, std::uint64_t count) {
 
 config::Config for_measuring(config::Config config) {
     config.data.validation.clear();
+    config.data.validation_fraction.reset();
     config.model.start.clear();
     config.training.patience.reset();
     // The rate does not matter to speed, and one that waits for validation would wait in vain.

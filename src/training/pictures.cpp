@@ -54,7 +54,7 @@ void draw_samples(model::Vae& model, const layers::Values& values, const data::D
         pairs.rows.emplace_back(&reconstructed[begin * width], count, width);
     }
     const images::Block prior{{Matrix<const float>(sampled.data(), priors, width)}, images_a_row};
-    images::write_png(png, images::grid(dataset.info().sample_shape(), {pairs, prior}));
+    images::write_png(png, images::grid(dataset.sample_shape(), {pairs, prior}));
 }
 
 } // namespace elbo::training

@@ -92,7 +92,7 @@ private:
 /// Where a backward pass tells what is final, medians of its share of the pass.
 std::vector<Final> measure_final_from(Trainer& trainer, const config::Config& config) {
     const std::size_t rows = trainer.rows(), elements = trainer.model().parameters().size();
-    model::Vae vae(config.model, trainer.train_data().info().sample_shape(), rows, trainer.precision());
+    model::Vae vae(config.model, trainer.train_data().sample_shape(), rows, trainer.precision());
     vae.allocate();
     AlignedFloats x(rows * vae.dimensions()), gradients(elements);
     std::vector<std::uint64_t> samples(rows);

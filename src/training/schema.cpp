@@ -1,5 +1,6 @@
 #include "training/schema.hpp"
 
+#include "data/transform.hpp"
 #include "layers/activation.hpp"
 #include "layers/layer.hpp"
 #include "model/likelihood.hpp"
@@ -24,6 +25,7 @@ const config::Schema& schema() {
         all.activations = schemas_of(layers::activation_kinds());
         all.likelihoods = schemas_of(model::likelihood_kinds());
         all.optimizers = schemas_of(optimizers::optimizer_kinds());
+        all.transforms = schemas_of(data::transform_kinds());
         const auto decays = optimizers::decay_kinds();
         all.decays.assign(decays.begin(), decays.end());
         return all;

@@ -42,8 +42,10 @@ std::string describe_likelihood(const config::Config& config, const data::Datase
 }
 
 std::string describe_data(const data::Dataset& dataset) {
-    return fmt::format("{}, {} samples of {} {}", dataset.name(), with_commas(dataset.size()),
-                       describe(dataset.info().sample_shape()), storage::name_of(dataset.info().type));
+    const Shape stored = dataset.info().sample_shape(), seen = dataset.sample_shape();
+    return fmt::format("{}, {} samples of {} {}{}", dataset.name(), with_commas(dataset.size()), describe(stored),
+                       storage::name_of(dataset.info().type),
+                       seen == stored ? "" : ", of which the model sees " + describe(seen));
 }
 
 void announce_start(const config::Config& config, const Start& start, const Trainer& trainer,
@@ -242,6 +244,7 @@ void announce(const comm::Communicator& world, const config::Config& config, con
                   (config.data.binarize == "none" ? "" : fmt::format(", pixels binarised ({})", config.data.binarize)));
     terminal.line("train    " + describe_data(trainer.train_data()));
     if (trainer.validation_data()) terminal.line("validate " + describe_data(*trainer.validation_data()));
+    if (!trainer.labels().empty()) terminal.line("labels   " + trainer.labels());
     const std::uint64_t batch = trainer.batch(), ranks = world.size(), rows = data::largest_shard(batch, ranks);
     terminal.line(fmt::format("batch {} = {}{} a rank x {}, {} steps an epoch", batch, batch % ranks ? "up to " : "",
                               rows, ranks, with_commas(trainer.steps_an_epoch())));

@@ -2,13 +2,13 @@
 #include "training/inputs.hpp"
 
 #include "comm/node_memory.hpp"
+#include "training/transforms.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <filesystem>
 #include <limits>
 #include <sstream>
 #include <type_traits>
@@ -84,16 +84,13 @@ void fill(storage::ElementType type, std::span<std::byte> bytes, double scale) {
 } // namespace
 
 storage::DatasetInfo header_or_shape(const config::Data& settings) {
-    const std::size_t colon = std::filesystem::exists(settings.train) ? std::string::npos : settings.train.rfind(":/");
-    if (std::filesystem::exists(settings.train.substr(0, colon))) {
-        const storage::Location place = storage::locate(settings.train, "/train/x");
-        return storage::DatasetReader(place.file, place.dataset).info();
-    }
+    if (!storage::files_of(settings.train).empty()) return train_header(settings);
+    const std::string names = fmt::format("{}", fmt::join(settings.train, ", "));
     if (settings.shape.empty())
         reject("data.train: {} does not exist, and data.shape is not set; without a dataset give a sample's shape, as "
                "in data.shape=[784]",
-               settings.train);
-    storage::DatasetInfo info{settings.train, "", {0}, storage::ElementType::u8, "uint8", {}, 0};
+               names);
+    storage::DatasetInfo info{names, "", {0}, storage::ElementType::u8, "uint8", {}, 0};
     info.shape.insert(info.shape.end(), settings.shape.begin(), settings.shape.end());
     return info;
 }
@@ -113,8 +110,11 @@ Inputs synthetic_inputs(const comm::Nodes& nodes, const config::Config& config, 
                      [&](data::Range rows) { return contents.subspan(rows.begin * row, rows.size() * row); });
     DataPlan plan;
     plan.train = bytes;
-    return {agreed(nodes.world(), [&] { return data::Dataset(info, facts, contents, memory, config.data.scale); }),
-            std::nullopt, plan};
+    Inputs inputs{
+        agreed(nodes.world(), [&] { return data::Dataset(info, facts, contents, memory, config.data.scale); }),
+        std::nullopt, plan, ""};
+    transform_inputs(nodes.world(), config, inputs);
+    return inputs;
 }
 
 } // namespace elbo::training

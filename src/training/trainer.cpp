@@ -68,8 +68,7 @@ Trainer::Trainer(const comm::Communicator& world, const config::Config& config, 
       model_(agreed(world,
                     [&] {
                         set_up_numerics(config);
-                        return std::make_unique<model::Vae>(config.model, train_.info().sample_shape(), rows_,
-                                                            precision_);
+                        return std::make_unique<model::Vae>(config.model, train_.sample_shape(), rows_, precision_);
                     })),
       batches_(agreed(world,
                       [&, threaded = prefetches(nodes_.node(), config)] {
@@ -260,7 +259,7 @@ std::optional<Validation> Trainer::validate(std::uint64_t most) {
 
 void Trainer::draw(const std::filesystem::path& png) {
     const data::Dataset& dataset = validation_ ? *validation_ : train_;
-    if (images::is_image(dataset.info().sample_shape()))
+    if (images::is_image(dataset.sample_shape()))
         draw_samples(*model_, values(), dataset, *loader_, rows_, config_.seed, png);
 }
 

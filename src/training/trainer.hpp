@@ -59,6 +59,8 @@ public:
         batches_->record(first, last);
     }
     const data::Prefetcher& batches() const { return *batches_; }
+    /// What data.labels are, in words; rank 0's.
+    const std::string& labels() const { return inputs_.labels; }
     /// How this rank's node has the data.
     const DataPlan& data_plan() const { return inputs_.plan; }
     /// Of training data that stays in its file, for this rank's steps, bytes in memory type.

@@ -129,7 +129,7 @@ void Trainer::describe_in(storage::CheckpointText& text) const {
                   {"created", report::utc_now()},
                   {"train_data", train_.name()},
                   {"train_fingerprint", train_.fingerprint()},
-                  {"sample_shape", describe(train_.info().sample_shape())},
+                  {"sample_shape", describe(train_.sample_shape())},
                   {"validation_fingerprint", validation_ ? validation_->fingerprint() : ""}};
 }
 

@@ -30,6 +30,14 @@ TEST(Text, DurationsNameTheirUnits) {
         EXPECT_EQ(parse_duration(wrong), std::nullopt) << wrong;
 }
 
+TEST(Text, NaturalOrderCountsDigits) {
+    const std::array<std::string_view, 9> sorted = {"",        "part-01",  "part-1",    "part-2",    "part-9",
+                                                    "part-10", "part-10b", "part-10b7", "part-10b12"};
+    for (std::size_t i = 0; i < sorted.size(); ++i)
+        for (std::size_t j = 0; j < sorted.size(); ++j)
+            EXPECT_EQ(natural_less(sorted[i], sorted[j]), i < j) << sorted[i] << " and " << sorted[j];
+}
+
 TEST(Text, BytesReadAsTheyAreWritten) {
     EXPECT_EQ(parse_bytes("4096"), 4096U);
     EXPECT_EQ(parse_bytes("512MiB"), 512U << 20U);

@@ -65,6 +65,15 @@ def launcher_options():
     return [*(["--allow-run-as-root"] if os.geteuid() == 0 else []), "--oversubscribe", "--bind-to", "none"]
 
 
+def python_with(*modules):
+    """A Python that has the modules, the running one or the system's; None where neither has."""
+    for python in (sys.executable, "/usr/bin/python3"):
+        with contextlib.suppress(OSError):
+            if subprocess.run([python, "-c", "import " + ", ".join(modules)], capture_output=True, check=False).returncode == 0:
+                return python
+    return None
+
+
 def command_line(arguments, ranks=None):
     """The command that runs elbo: by itself, or on so many ranks."""
     command = [ELBO, *map(str, arguments)]

@@ -20,7 +20,7 @@ training:
   epochs: many
 )",
                  {"report.every=often"}),
-        R"(test.yaml:2: data.binarise: unknown key; did you mean data.binarize? known: train, validation, shape, binarize, scale, prefetch
+        R"(test.yaml:2: data.binarise: unknown key; did you mean data.binarize? known: train, validation, labels, allow_external, shape, transform, binarize, scale, prefetch
 test.yaml:4: model.latent: expected an integer from 1 to 1000000, found '-2'
 test.yaml:5: model.encoder[1]: 'dens' is not known; did you mean dense? known: dense, conv, flatten
 test.yaml:6: model.likelihood: 'bernouli' is not known; did you mean bernoulli? known: bernoulli, gaussian, student
@@ -101,7 +101,10 @@ TEST(Mistakes, WrongTypes) {
     refused("output=[a]", "expected a path, found a list");
     refused("output=''", "expected a path, found ''");
     refused("output=\"a\\nb\"", "expected a path, found 'a?b'");
-    refused("data.train=", "expected a path, found nothing");
+    refused("data.train=", "expected a path, or a list of paths such as [a.h5, b.h5], found nothing");
+    refused("data.train=[]", "expected a path, or a list of paths such as [a.h5, b.h5], found a list");
+    refused("data.train=[a.h5, [b.h5]]", "expected a path, or a list of paths such as [a.h5, b.h5], found a list");
+    refused("data.validation.fraction=1", "expected a number above 0 and below 1, found '1'");
 }
 
 TEST(Mistakes, WrongChoices) {
@@ -161,6 +164,8 @@ TEST(Mistakes, KeysThatDependOnEachOther) {
     EXPECT_EQ(mistakes(valid_but("  validation: data/mnist.h5:/test/x\n", "") + "training: {patience: 3}\n")
                   .find("test.yaml:10: training.patience"),
               std::string::npos);
+    EXPECT_EQ(mistakes(valid_but("validation: data/mnist.h5:/test/x", "validation: {files: a.h5, fraction: 0.1}")),
+              "test.yaml:4: data.validation.fraction: given together with data.validation.files; give one of them");
     EXPECT_EQ(mistakes(valid, {"data.validation=", "training.patience=3"}),
               "command line: training.patience=3: needs data.validation: it waits for a better validation ELBO");
     EXPECT_EQ(

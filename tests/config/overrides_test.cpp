@@ -38,6 +38,18 @@ TEST(Overrides, BatchAndBatchPerRankReplaceEachOther) {
     EXPECT_EQ(read(valid, {"training.batch_per_rank="}).training.batch, 128u);
 }
 
+TEST(Overrides, ValidationFilesAndFractionReplaceEachOther) {
+    const Config part = read(valid, {"data.validation.fraction=0.2"});
+    EXPECT_TRUE(part.data.validation.empty());
+    EXPECT_EQ(part.data.validation_fraction, 0.2);
+    for (const char* files : {"data.validation=a.h5", "data.validation=[a.h5]", "data.validation.files=a.h5"}) {
+        const Config again = read(part.resolved, {files});
+        EXPECT_EQ(again.data.validation, std::vector<std::string>{"a.h5"}) << files;
+        EXPECT_EQ(again.data.validation_fraction, std::nullopt);
+    }
+    EXPECT_TRUE(read(valid, {"data.validation=~"}).data.validation.empty());
+}
+
 TEST(Overrides, PartsOfARateThatIsASingleNumber) {
     const Config config =
         read(valid_but("rate: 1e-3", "rate: 5e-3"), {"optimizer.rate.decay=cosine", "optimizer.rate.final=0.1"});

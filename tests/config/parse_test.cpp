@@ -69,8 +69,8 @@ report: {every: 0, pictures: 0}
 )");
     EXPECT_EQ(config.output, "runs/a");
     EXPECT_EQ(config.seed, 4294967295u);
-    EXPECT_EQ(config.data.train, "a.h5");
-    EXPECT_EQ(config.data.validation, "b.h5");
+    EXPECT_EQ(config.data.train, std::vector<std::string>{"a.h5"});
+    EXPECT_EQ(config.data.validation, std::vector<std::string>{"b.h5"});
     EXPECT_EQ(config.data.binarize, "threshold");
     EXPECT_EQ(config.data.scale, 0.5);
     EXPECT_EQ(config.model.latent, 7u);
@@ -120,10 +120,39 @@ report: {every: 0, pictures: 0}
     EXPECT_EQ(config.report.pictures, 0u);
 }
 
+TEST(Parse, DataOfSeveralFilesAndAFractionOfThem) {
+    const std::string files = "  validation: data/mnist.h5:/test/x\n";
+    using Texts = std::vector<std::string>;
+    const Config several = read(valid_but(files, "  validation: [a.h5:/x, 'b-*.h5']\n"), {"data.train=[c.h5, d.h5]"});
+    EXPECT_EQ(several.data.train, (Texts{"c.h5", "d.h5"}));
+    EXPECT_EQ(several.data.validation, (Texts{"a.h5:/x", "b-*.h5"}));
+    const Config part = read(valid_but(files, "  validation: {fraction: 0.1, seed: 3}\n  allow_external: true\n"),
+                             {"training.patience=2"});
+    EXPECT_TRUE(part.data.validation.empty());
+    EXPECT_EQ(part.data.validation_fraction, 0.1);
+    EXPECT_EQ(part.data.split_seed, 3u);
+    EXPECT_TRUE(part.data.allow_external);
+}
+
+TEST(Parse, StepsOfATransform) {
+    const Config config = read(valid, {"data.transform=[log1p, {scale: 2, offset: -1}, {scale: 0.5}]"});
+    ASSERT_EQ(config.data.transform.size(), 3u);
+    EXPECT_EQ(config.data.transform[0].kind, "log1p");
+    EXPECT_EQ(config.data.transform[1].number("offset"), -1);
+    EXPECT_EQ(config.data.transform[2].number("scale"), 0.5);
+    EXPECT_TRUE(contains(config.resolved, "  transform: [log1p, {scale: 2, offset: -1}, {scale: 0.5, offset: 0}]\n"));
+    EXPECT_EQ(read(config.resolved).resolved, config.resolved);
+    EXPECT_TRUE(contains(mistakes(valid, {"data.transform=[log2p]"}), "did you mean log1p?"));
+    EXPECT_TRUE(contains(mistakes(valid, {"data.transform=log1p"}), "expected a list of steps, found 'log1p'"));
+    EXPECT_TRUE(contains(mistakes(valid, {"data.transform=[{scale: x}]"}), "expected a number, found 'x'"));
+}
+
 TEST(Parse, DefaultsOfWhatIsNotGiven) {
     const Config config = read("output: o\ndata: {train: a.h5}\nmodel: {latent: 2, encoder: [], decoder: []}\n");
     EXPECT_EQ(config.seed, 1u);
-    EXPECT_EQ(config.data.validation, "");
+    EXPECT_TRUE(config.data.validation.empty());
+    EXPECT_EQ(config.data.validation_fraction, std::nullopt);
+    EXPECT_FALSE(config.data.allow_external);
     EXPECT_EQ(config.data.binarize, "none");
     EXPECT_EQ(config.data.scale, std::nullopt);
     EXPECT_EQ(config.model.likelihood.kind, "bernoulli");

@@ -13,8 +13,14 @@ TEST(Resolved, HoldsEveryKeyInTheTablesOrder) {
 seed: 1
 data:
   train: data/mnist.h5:/train/x
-  validation: data/mnist.h5:/test/x
+  validation:
+    files: data/mnist.h5:/test/x
+    fraction: ~
+    seed: 1
+  labels: ~
+  allow_external: false
   shape: ~
+  transform: ~
   binarize: dynamic
   scale: ~
   prefetch: auto
@@ -83,6 +89,9 @@ TEST(Resolved, ReadsBackToItself) {
         {"training.batch_per_rank=3"},
         {"training.patience=3", "optimizer.clip=0.3", "data.scale=1e-300"},
         {"data.validation="},
+        {"data.train=[a.h5:/x, 'part-*.h5', '[x].h5, y']", "data.validation=[b.h5]"},
+        {"data.train='*.h5'"},
+        {"data.validation={fraction: 0.125, seed: 7}"},
         {"model.likelihood=gaussian"},
         {"model.likelihood.gaussian.variance=0.30000000000000004"},
         {"model.likelihood={student: 2.5, label: 'a: \"b\" \\ #c'}"},
@@ -108,6 +117,10 @@ TEST(Resolved, ReadsBackToItself) {
         EXPECT_EQ(twice.optimizer.kind.values, once.optimizer.kind.values);
         EXPECT_EQ(twice.optimizer.rate, once.optimizer.rate);
         EXPECT_EQ(twice.data.scale, once.data.scale);
+        EXPECT_EQ(twice.data.train, once.data.train);
+        EXPECT_EQ(twice.data.validation, once.data.validation);
+        EXPECT_EQ(twice.data.validation_fraction, once.data.validation_fraction);
+        EXPECT_EQ(twice.data.split_seed, once.data.split_seed);
     }
 }
 
@@ -169,6 +182,8 @@ TEST(Compare, AnEarlierElbosConfigurationMeansTheDefaultsOfLaterKeys) {
         before.replace(before.find(text), text.size(), instead);
     };
     take_out("  start: ~\n", "");
+    take_out("  validation:\n    files: data/mnist.h5:/test/x\n    fraction: ~\n    seed: 1\n",
+             "  validation: data/mnist.h5:/test/x\n");
     take_out("  on_nan: stop\n", "");
     take_out("  every:\n    epochs: 1\n    steps: ~\n    minutes: ~\n", "  every: 1\n");
     EXPECT_TRUE(compare(before, read(valid).resolved, schema()).empty());

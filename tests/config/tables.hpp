@@ -56,6 +56,11 @@ inline const Schema& schema() {
                     "falls at intervals",
                     {{"every", Type::integer, "", "epochs", Effect::trajectory, 1},
                      {"factor", Type::number, "0.1", "at each step", Effect::trajectory, 0, 1, {}, true}}}},
+        .transforms = {{"scale",
+                        "a factor and an offset",
+                        {{"scale", Type::number, "", "the factor", Effect::model},
+                         {"offset", Type::number, "0", "added", Effect::model}}},
+                       {"log1p", "log(1 + x)"}},
     };
     return tables;
 }

@@ -63,8 +63,9 @@ TEST(Facts, OfManyGroupsAreThoseOfAPlainLoop) {
     EXPECT_NE(facts_of(values, {rows, width}, storage::ElementType::f32, 1).fingerprint, before);
     values[150'000 * width + 3] = std::numeric_limits<float>::infinity();
     values[70'000 * width + 8] = std::numeric_limits<float>::quiet_NaN();
-    EXPECT_EQ(facts_of(values, {rows, width}, storage::ElementType::f32, 1).problem,
-              "row 70000 holds not a number (NaN) at element 8; only finite numbers can be trained on");
+    const Facts bad = facts_of(values, {rows, width}, storage::ElementType::f32, 1);
+    EXPECT_EQ(bad.bad_row, 70'000U);
+    EXPECT_EQ(bad.problem, "holds not a number (NaN) at element 8; only finite numbers can be trained on");
 }
 
 TEST(Facts, GreyIsWhatIsNeitherNothingNorOne) {

@@ -5,7 +5,6 @@ its few functions by NumPy takes its place. Needs h5py, which the interpreter of
 """
 import re
 import subprocess
-import sys
 import unittest
 
 import elbo_cli
@@ -62,20 +61,9 @@ print((numpy.exp(logvar) + mu ** 2 - 1 - logvar).sum() / 2 / len(x),
 '''
 
 
-def interpreter():
-    """A Python that has h5py, or None."""
-    for python in (sys.executable, "/usr/bin/python3"):
-        try:
-            if subprocess.run([python, "-c", "import h5py"], capture_output=True, check=False).returncode == 0:
-                return python
-        except OSError:
-            continue
-    return None
-
-
 class Files(elbo_cli.Case):
     def test_the_page_reads_a_checkpoint(self):
-        python = interpreter()
+        python = elbo_cli.python_with("h5py")
         if python is None:
             self.skipTest("no Python with h5py (Debian: python3-h5py)")
         self.elbo("train", self.small_run(CONFIGURATION))

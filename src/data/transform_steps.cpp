@@ -1,0 +1,132 @@
+#include "data/transform_steps.hpp"
+
+#include "base/error.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace elbo::data {
+
+namespace {
+
+/// Words of a sample for this step alone.
+std::array<std::uint32_t, 4> words_of(const Passing& passing) {
+    return random_words(*passing.noise, passing.sample, passing.step_number, 0);
+}
+
+/// A number in [0, count), evenly (Lemire 2019, without his rejection: count is below 2^16).
+std::size_t choose(std::uint32_t word, std::size_t count) {
+    return static_cast<std::size_t>(static_cast<std::uint64_t>(word) * count >> 32U);
+}
+
+} // namespace
+
+void Scale::apply(const Passing& passing) const {
+    for (float& x : passing.values) x = x * factor + offset;
+}
+
+Interval Scale::after(Interval values) const {
+    const double ends[] = {values.least * factor + offset, values.greatest * factor + offset};
+    return {std::min(ends[0], ends[1]), std::max(ends[0], ends[1])};
+}
+
+void Standardise::apply(const Passing& passing) const {
+    if (mean.size() != passing.values.size())
+        fail("standardise has figures of {} elements, not of {}", mean.size(), passing.values.size());
+    for (std::size_t j = 0; j < mean.size(); ++j) passing.values[j] = (passing.values[j] - mean[j]) * reciprocal[j];
+}
+
+Interval Standardise::after(Interval values) const {
+    if (mean.empty()) return {-HUGE_VAL, HUGE_VAL};
+    Interval after{HUGE_VAL, -HUGE_VAL};
+    for (std::size_t j = 0; j < mean.size(); ++j) {
+        after.least = std::min(after.least, (values.least - mean[j]) * reciprocal[j]);
+        after.greatest = std::max(after.greatest, (values.greatest - mean[j]) * reciprocal[j]);
+    }
+    return after;
+}
+
+void Standardise::take(const Statistics& statistics) {
+    const std::size_t elements = statistics.elements();
+    const std::size_t groups = over == Over::element ? elements : over == Over::channel ? channels : 1;
+    const std::vector<double> variance = statistics.variance();
+    // Every element has as many values, so that means of means are means.
+    const double each = static_cast<double>(elements / groups);
+    std::vector<double> means(groups), variances(groups);
+    for (std::size_t j = 0; j < elements; ++j) means[j % groups] += statistics.mean()[j] / each;
+    for (std::size_t j = 0; j < elements; ++j) {
+        const double apart = statistics.mean()[j] - means[j % groups];
+        variances[j % groups] += (variance[j] + apart * apart) / each;
+    }
+    mean.resize(elements);
+    reciprocal.resize(elements);
+    for (std::size_t j = 0; j < elements; ++j) {
+        mean[j] = static_cast<float>(means[j % groups]);
+        reciprocal[j] = static_cast<float>(1 / std::max(std::sqrt(variances[j % groups]), floor));
+    }
+}
+
+void Log1p::apply(const Passing& passing) const {
+    for (float& x : passing.values) x = std::log1p(x);
+}
+
+Interval Log1p::after(Interval values) const {
+    if (values.least <= -1) {
+        reject(
+            "{}: data.transform: log1p takes values above -1, but they begin at {:.6g}; put a scale or clip before it",
+            where, values.least);
+    }
+    return {std::log1p(values.least), std::log1p(values.greatest)};
+}
+
+void Clip::apply(const Passing& passing) const {
+    for (float& x : passing.values) x = std::clamp(x, least, greatest);
+}
+
+Interval Clip::after(Interval values) const {
+    return {std::clamp<double>(values.least, least, greatest), std::clamp<double>(values.greatest, least, greatest)};
+}
+
+void Crop::apply(const Passing& passing) const {
+    std::size_t top = (height - kept_height) / 2, left = (width - kept_width) / 2;
+    if (random && passing.noise != nullptr) {
+        const auto words = words_of(passing);
+        top = choose(words[0], height - kept_height + 1);
+        left = choose(words[1], width - kept_width + 1);
+    }
+    float* const values = passing.values.data();
+    for (std::size_t y = 0; y < kept_height; ++y) {
+        const float* const row = values + ((top + y) * width + left) * channels;
+        std::copy_n(row, kept_width * channels, values + y * kept_width * channels); // towards the beginning
+    }
+}
+
+void Flip::apply(const Passing& passing) const {
+    if (passing.noise == nullptr) return;
+    const auto words = words_of(passing);
+    const std::size_t row = width * channels;
+    const auto at = [&](std::size_t y, std::size_t x) {
+        return passing.values.begin() + static_cast<std::ptrdiff_t>(y * row + x * channels);
+    };
+    if (vertical && words[0] >> 31U) {
+        for (std::size_t y = 0; y < height / 2; ++y)
+            std::swap_ranges(at(y, 0), at(y, 0) + static_cast<std::ptrdiff_t>(row), at(height - 1 - y, 0));
+    }
+    if (horizontal && words[1] >> 31U) {
+        for (std::size_t y = 0; y < height; ++y)
+            for (std::size_t x = 0; x < width / 2; ++x)
+                std::swap_ranges(at(y, x), at(y, x) + static_cast<std::ptrdiff_t>(channels), at(y, width - 1 - x));
+    }
+}
+
+Shape shape_after(const TransformStep& step, const Shape& shape) {
+    const Crop* const crop = std::get_if<Crop>(&step);
+    if (crop == nullptr) return shape;
+    Shape cropped = shape;
+    cropped[0] = crop->kept_height;
+    cropped[1] = crop->kept_width;
+    return cropped;
+}
+
+} // namespace elbo::data

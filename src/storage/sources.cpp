@@ -1,0 +1,182 @@
+// Datasets whose elements lie elsewhere: virtual ones, and raw data in other files. HDF5 gives zeros, without a word,
+// for what it does not find there; so each source is looked at first.
+#include "storage/description.hpp"
+#include "storage/references.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <vector>
+
+namespace elbo::storage {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Virtual datasets whose sources are virtual, and so on.
+constexpr int deepest_nesting = 3;
+
+/// A name that the two-call functions of H5Pvirtual give.
+template <class Get>
+std::string name_by(Get&& get) {
+    const ssize_t length = checked(get(nullptr, std::size_t{0}), "a virtual dataset's source");
+    std::string name(static_cast<std::size_t>(length), '\0');
+    checked(get(name.data(), name.size() + 1), "a virtual dataset's source");
+    return name;
+}
+
+/// One mapping of a virtual dataset.
+struct Mapping {
+    std::string file, dataset;
+    SpaceHandle source, target; ///< selections
+
+    Mapping(hid_t properties, std::size_t i)
+        : file(name_by(
+              [&](char* name, std::size_t size) { return H5Pget_virtual_filename(properties, i, name, size); })),
+          dataset(name_by(
+              [&](char* name, std::size_t size) { return H5Pget_virtual_dsetname(properties, i, name, size); })),
+          source(H5Pget_virtual_srcspace(properties, i), "a source's selection"),
+          target(H5Pget_virtual_vspace(properties, i), "a virtual dataset's selection") {}
+};
+
+/// True where "%b" or "%3b" stands for the number of a file or dataset.
+bool is_numbered(const std::string& name) {
+    for (std::size_t i = name.find('%'); i != std::string::npos; i = name.find('%', i + 2)) {
+        std::size_t end = i + 1;
+        while (end < name.size() && std::isdigit(static_cast<unsigned char>(name[end]))) ++end;
+        if (end < name.size() && name[end] == 'b') return true;
+    }
+    return false;
+}
+
+/// "%%" stands for a percent sign.
+std::string plain(const std::string& name) {
+    std::string text;
+    for (std::size_t i = 0; i < name.size(); ++i) {
+        text += name[i];
+        if (name[i] == '%' && i + 1 < name.size() && name[i + 1] == '%') ++i;
+    }
+    return text;
+}
+
+/// Whether what is selected of the source is there.
+bool covers(const Shape& source, hid_t selection) {
+    const Shape extents = shape_of(selection);
+    if (extents.size() != source.size()) return false;
+    std::vector<hsize_t> first(extents.size()), last(extents.size());
+    if (H5Sget_select_bounds(selection, first.data(), last.data()) < 0) return false;
+    return std::ranges::equal(last, source, [](hsize_t end, std::size_t extent) { return end < extent; });
+}
+
+/// Looks at the sources of one virtual dataset, each once.
+class Sources {
+public:
+    Sources(const fs::path& file, std::span<const std::string> fields, const References& references, int nesting)
+        : file_(file), fields_(fields), references_(references), nesting_(nesting) {}
+
+    std::string problem_of(const Mapping& mapping) {
+        if (is_numbered(mapping.file) || is_numbered(mapping.dataset)) return numbered_problem(mapping);
+        const std::string file = plain(mapping.file), dataset = plain(mapping.dataset);
+        const auto [found, is_new] = described_.try_emplace({file, dataset});
+        if (is_new) found->second = description_of(file, dataset);
+        const Description& source = found->second;
+        if (!source.problem.empty())
+            return fmt::format("takes rows from {}:{}, which {}", file, dataset, source.problem);
+        const Shape& inner = source.inner;
+        const Shape own(source.info.shape.begin(), source.info.shape.end() - static_cast<std::ptrdiff_t>(inner.size()));
+        if (covers(own, mapping.source.get())) return {};
+        return fmt::format("takes more from {}:{} than it has ({})", file, dataset, describe(own));
+    }
+
+    std::size_t stored_bytes() const {
+        std::size_t bytes = 0;
+        for (const auto& [name, description] : described_) bytes += description.info.stored_bytes;
+        return bytes;
+    }
+
+private:
+    /// Of numbered files HDF5 takes as many as there are: only where they lie can be said.
+    std::string numbered_problem(const Mapping& mapping) const {
+        if (mapping.file == ".") return {};
+        const Referred target = references_.resolve(file_, mapping.file);
+        if (target.problem.empty() || target.problem == "does not exist") return {};
+        return fmt::format("takes rows from {}, which {}", mapping.file, target.problem);
+    }
+
+    Description description_of(const std::string& name, const std::string& dataset) const {
+        Description nothing;
+        if (nesting_ >= deepest_nesting) {
+            nothing.problem = "is itself made of others, deeper than elbo follows";
+            return nothing;
+        }
+        const Referred target = name == "." ? Referred{file_, ""} : references_.resolve(file_, name);
+        nothing.problem = target.problem;
+        if (!nothing.problem.empty()) return nothing;
+        try {
+            return describe_source(target.path, dataset, fields_, references_, nesting_ + 1);
+        } catch (const Error& error) {
+            nothing.problem = fmt::format("cannot be opened ({})", error.what());
+            return nothing;
+        }
+    }
+
+    const fs::path& file_;
+    std::span<const std::string> fields_;
+    const References& references_;
+    int nesting_;
+    std::map<std::pair<std::string, std::string>, Description> described_;
+};
+
+} // namespace
+
+std::string virtual_problem(hid_t properties, const Shape& shape, const fs::path& file,
+                            std::span<const std::string> fields, const References& references, int nesting,
+                            std::size_t& stored_bytes) {
+    std::size_t count = 0;
+    checked(H5Pget_virtual_count(properties, &count), "a virtual dataset's sources");
+    Sources sources(file, fields, references, nesting);
+    double mapped = 0; // mappings may be as many as they like
+    bool numbered = false;
+    for (std::size_t i = 0; i < count; ++i) {
+        const Mapping mapping(properties, i);
+        if (std::string problem = sources.problem_of(mapping); !problem.empty()) return problem;
+        const hssize_t elements_here = H5Sget_select_npoints(mapping.target.get());
+        numbered = numbered || elements_here < 0;
+        mapped += static_cast<double>(std::max<hssize_t>(elements_here, 0));
+    }
+    stored_bytes = sources.stored_bytes();
+    const double all = static_cast<double>(elements(shape));
+    if (numbered || mapped >= all) return {};
+    return fmt::format("has sources for {:.0f} of {:.0f} elements; the others would be made-up fill values", mapped,
+                       all);
+}
+
+std::string raw_problem(hid_t properties, std::size_t bytes, const fs::path& file, const References& references,
+                        std::size_t& stored_bytes) {
+    const int count = checked(H5Pget_external_count(properties), "raw data");
+    for (int i = 0; i < count; ++i) {
+        char name[4096] = {};
+        off_t offset = 0;
+        hsize_t size = 0;
+        checked(H5Pget_external(properties, static_cast<unsigned>(i), sizeof name - 1, name, &offset, &size),
+                "raw data");
+        const Referred target = references.resolve_raw(file, name);
+        if (!target.problem.empty()) return fmt::format("has its numbers in {}, which {}", name, target.problem);
+        std::error_code error;
+        const std::uintmax_t there = fs::file_size(target.path, error);
+        const std::size_t room = error || offset < 0 || static_cast<std::uintmax_t>(offset) > there
+                                     ? 0
+                                     : there - static_cast<std::uintmax_t>(offset);
+        if (size != H5F_UNLIMITED && size > room) {
+            return fmt::format("has {} bytes of its numbers in {}, of which {} are there; is that cut short?", size,
+                               name, room);
+        }
+        stored_bytes += size == H5F_UNLIMITED ? room : size;
+    }
+    if (stored_bytes >= bytes) return {};
+    return fmt::format("needs {} bytes, of which {} lie in its files of raw data; are they cut short?", bytes,
+                       stored_bytes);
+}
+
+} // namespace elbo::storage

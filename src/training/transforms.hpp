@@ -1,0 +1,15 @@
+// data.transform for a training's datasets: its steps, and the figures of the training samples that some go by.
+#pragma once
+
+#include "training/inputs.hpp"
+
+namespace elbo::training {
+
+/// What becomes of samples of a shape. Throws InputError where a step does not fit.
+Shape transformed(const config::Data& settings, const Shape& sample);
+
+/// Has the datasets go through the configured steps from now on; where one standardises, all ranks go through the
+/// training samples once, each a part. Collective.
+void transform_inputs(const comm::Communicator& world, const config::Config& config, Inputs& inputs);
+
+} // namespace elbo::training

@@ -1,0 +1,109 @@
+// Several files read as one dataset, and what lies in records.
+#include "base/error.hpp"
+#include "storage/layout.hpp"
+#include "storage/user_file.hpp"
+#include "support/files.hpp"
+
+namespace elbo::storage {
+namespace {
+
+using elbo::testing::message_of;
+using elbo::testing::TemporaryFolder;
+
+/// Files with 1, 2, 3 ... rows of two numbers, which count on from file to file.
+std::vector<Location> counting_files(const TemporaryFolder& folder, std::size_t count) {
+    std::vector<Location> locations;
+    int next = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::filesystem::path path = folder / ("part-" + std::to_string(i) + ".h5");
+        UserFile file(path);
+        std::vector<int> values(2 * (i + 1));
+        for (int& value : values) value = next++;
+        const hid_t dataset = file.create("/x", {i + 1, 2}, H5T_STD_I32BE);
+        EXPECT_GE(H5Dwrite(dataset, H5T_NATIVE_INT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()), 0);
+        H5Dclose(dataset);
+        locations.push_back({path, "/x"});
+    }
+    return locations;
+}
+
+TEST(JoinedDatasets, ReadAsOneWhereverFilesEnd) {
+    const TemporaryFolder folder;
+    constexpr std::size_t files = 40, rows = files * (files + 1) / 2; // more than are held open
+    const DatasetReader reader(counting_files(folder, files));
+    EXPECT_EQ(reader.info().shape, (Shape{rows, 2}));
+    for (const std::size_t count : {std::size_t{1}, std::size_t{7}, std::size_t{100}, rows})
+        for (std::size_t begin = 0; begin + count <= rows; begin += 13) {
+            const std::vector<int> found = rows_of<int>(reader, begin, count);
+            for (std::size_t i = 0; i < found.size(); ++i) ASSERT_EQ(found[i], static_cast<int>(2 * begin + i));
+        }
+    EXPECT_EQ(reader.info().where(0), (folder / "part-0.h5").string() + ":/x: row 0");
+    EXPECT_EQ(reader.info().where(1), (folder / "part-1.h5").string() + ":/x: row 0");
+    EXPECT_EQ(reader.info().where(rows - 1), (folder / "part-39.h5").string() + ":/x: row 39");
+    EXPECT_THROW(rows_of<int>(reader, rows, 1), Error);
+    EXPECT_CONTAINS(reader.info().file, "part-39.h5 (40 files)");
+}
+
+TEST(JoinedDatasets, AFileThatChangedMeanwhileIsNamed) {
+    const TemporaryFolder folder;
+    const DatasetReader reader(counting_files(folder, 20));
+    std::filesystem::remove(folder / "part-19.h5"); // not among those that are held open
+    {
+        UserFile file(folder / "part-19.h5");
+        file.counting("/x", {3, 2}, H5T_STD_I32LE);
+    }
+    EXPECT_CONTAINS(message_of<InputError>([&] { rows_of<int>(reader, 209, 1); }), "now holds 3 x 2, but held 20 rows");
+}
+
+TEST(Records, ReadByField) {
+    const TemporaryFolder folder;
+    struct Record {
+        double skipped;
+        std::int16_t pair[2];
+        float value;
+    };
+    const hsize_t two = 2;
+    const hid_t pair = H5Tarray_create2(H5T_NATIVE_INT16, 1, &two), type = H5Tcreate(H5T_COMPOUND, sizeof(Record));
+    H5Tinsert(type, "skipped", offsetof(Record, skipped), H5T_NATIVE_DOUBLE);
+    H5Tinsert(type, "pair", offsetof(Record, pair), pair);
+    H5Tinsert(type, "value", offsetof(Record, value), H5T_NATIVE_FLOAT);
+    {
+        UserFile file(folder / "u.h5");
+        const hid_t dataset = file.create("/records", {3}, type);
+        const Record records[] = {{9, {1, 2}, 0.5F}, {9, {3, 4}, 1.5F}, {9, {5, 6}, 2.5F}};
+        EXPECT_GE(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, records), 0);
+        H5Dclose(dataset);
+    }
+    H5Tclose(type);
+    H5Tclose(pair);
+    const DatasetReader pairs(folder / "u.h5", "/records.pair"), values(folder / "u.h5", "/records.value");
+    EXPECT_EQ(pairs.info().shape, (Shape{3, 2}));
+    EXPECT_EQ(rows_of<std::int16_t>(pairs, 1, 2), (std::vector<std::int16_t>{3, 4, 5, 6}));
+    EXPECT_EQ(rows_of<float>(values, 0, 3), (std::vector<float>{0.5F, 1.5F, 2.5F}));
+    EXPECT_EQ(list_datasets(folder / "u.h5").size(), 3u);
+    EXPECT_CONTAINS(message_of<InputError>([&] { DatasetReader(folder / "u.h5", "/records.valu"); }),
+                    "did you mean value?");
+}
+
+TEST(Layout, VerdictsGoByChunksAndFilters) {
+    const auto verdict = [](Shape shape, Shape chunk, std::vector<std::string> filters) {
+        DatasetInfo info{"d.h5", "/x", std::move(shape), ElementType::u8, "uint8", std::move(chunk)};
+        info.layout = info.chunk.empty() ? "contiguous" : "chunked";
+        info.filters = std::move(filters);
+        return judge_layout(info);
+    };
+    const std::vector<std::string> gzip = {"gzip 4"};
+    EXPECT_FALSE(verdict({1000, 28, 28}, {}, {}).costly);
+    EXPECT_FALSE(verdict({1000, 28, 28}, {100, 28, 28}, {}).costly);
+    EXPECT_FALSE(verdict({1000, 28, 28}, {100, 28, 28}, gzip).costly);
+    EXPECT_TRUE(verdict({1000, 28, 28}, {1, 28, 28}, {}).costly);
+    EXPECT_FALSE(verdict({1000, 512, 512}, {1, 512, 512}, {}).costly);
+    EXPECT_TRUE(verdict({1000, 28, 28}, {100, 14, 28}, gzip).costly);
+    EXPECT_FALSE(verdict({1000, 512, 512}, {1000, 512, 512}, {}).costly); // HDF5 reads rows of a plain chunk alone
+    EXPECT_TRUE(verdict({1000, 512, 512}, {1000, 512, 512}, gzip).costly);
+    EXPECT_FALSE(verdict({100, 28, 28}, {100, 28, 28}, gzip).costly); // a small file
+    EXPECT_EQ(verdict({1000, 28, 28}, {1, 28, 28}, {}).advice, "elbo convert d.h5 d-rows.h5");
+}
+
+} // namespace
+} // namespace elbo::storage
