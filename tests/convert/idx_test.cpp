@@ -106,7 +106,7 @@ TEST(Idx, AFolderPlainAndGzipped) {
     });
     EXPECT_EQ(told.back(), 3002u);
     EXPECT_TRUE(std::is_sorted(told.begin(), told.end()));
-    EXPECT_GE(told.size(), 5u);
+    EXPECT_GE(told.size(), 4u); // pieces of 1 MiB
     ASSERT_EQ(written.size(), 3u);
     EXPECT_EQ(written[0].name, "/test/x");
     EXPECT_EQ(written[1].name, "/train/x");

@@ -186,7 +186,8 @@ TEST(Sprites, RefusesWhatItCannotMake) {
 TEST(Convert, NamesWhatItDoesNotKnow) {
     const TemporaryFolder folder;
     const auto message = [&](const std::string& source, const std::string& format) {
-        Request request = request_for(folder / "s.h5", 1, 1, 16);
+        Request request;
+        request.output = folder / "s.h5";
         request.sources = {source};
         request.format = format;
         return message_of<InputError>([&] { convert(request, {}); });
