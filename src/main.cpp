@@ -59,10 +59,13 @@ void add_formats(CLI::App& parser, commands::ConvertOptions& options) {
     add("--missing", options.missing, "CSV: error, zero or mean in place of empty fields", "M");
     add("--shape", options.shape, "of a row: raw, CSV (28x28)", "HxW");
     parser.add_flag("--big-endian", request.big_endian, "raw: its numbers' bytes, highest first");
+    add("--resize", options.resize, "images: height and width, or one number for both", "HxW");
+    parser.add_flag("--gray", request.gray, "images: in grey");
+    parser.add_flag("--colour", request.colour, "images, sprites: in colour");
+    add("--label-pattern", request.label_pattern, "images: where a file's name has its label: *_{label}.png", "P");
     add("--train", request.train, "generators: training samples (20000)", "N");
     add("--test", request.test, "generators: test samples (2000)", "N");
     add("--size", request.size, "sprites: height and width (64)", "N");
-    parser.add_flag("--colour", request.colour, "sprites: in colour");
     add("--dimensions", request.dimensions, "made vectors: numbers of a row (16)", "D");
     add("--components", request.components, "made vectors: of the mixture, or latent (4)", "K");
     parser.add_option("--seed", request.seed, "of generators and --split")->capture_default_str();

@@ -26,7 +26,7 @@ Exit train(const TrainOptions& options);
 struct ConvertOptions {
     std::vector<std::string> words; ///< sources, and the output last
     convert::Request request;       ///< what needs no reading
-    std::string split, type, shape, compress = "none", missing = "error", header;
+    std::string split, type, shape, resize, compress = "none", missing = "error", header;
     bool quiet = false;
 };
 Exit convert(const ConvertOptions& options);

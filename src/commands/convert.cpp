@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <cstdint>
 
 namespace elbo::commands {
 
@@ -34,15 +35,15 @@ Value value_of(std::string_view option, const std::string& word, std::initialize
     reject("{} {}: expected one of {}", option, word, joined(known));
 }
 
-/// "28x28x1". Throws InputError where it is no shape.
-Shape parse_shape(const std::string& text) {
+/// "28x28x1". Throws InputError naming the option, and what it expects, where these are no extents.
+Shape parse_extents(const char* option, const std::string& text, std::size_t most, const char* expected) {
     Shape shape;
     for (std::size_t begin = 0; begin <= text.size();) {
         const std::size_t end = std::min(text.find('x', begin), text.size());
         std::size_t extent = 0;
         const auto [stop, error] = std::from_chars(text.data() + begin, text.data() + end, extent);
-        if (error != std::errc() || stop != text.data() + end || extent == 0 || extent > 1u << 30)
-            reject("--shape {}: expected extents of a row joined by x, as in 28x28 or 32x32x3", text);
+        const bool number = error == std::errc() && stop == text.data() + end && extent > 0 && extent <= 1u << 30;
+        if (!number || shape.size() == most) reject("{} {}: expected {}", option, text, expected);
         shape.push_back(extent);
         begin = end + 1;
     }
@@ -57,7 +58,14 @@ convert::Request request_of(const ConvertOptions& options) {
     request.output = options.words.back();
     if (!options.split.empty()) request.shares = convert::parse_shares(options.split);
     if (!options.type.empty()) request.type = convert::element_type("--type", options.type);
-    if (!options.shape.empty()) request.shape = parse_shape(options.shape);
+    if (!options.shape.empty()) {
+        constexpr std::size_t any = SIZE_MAX;
+        request.shape =
+            parse_extents("--shape", options.shape, any, "extents of a row joined by x, as in 28x28 or 32x32x3");
+    }
+    if (!options.resize.empty()) {
+        request.resize = parse_extents("--resize", options.resize, 2, "HEIGHTxWIDTH in pixels, as in 64x64 or 64");
+    }
     using storage::Compression;
     request.compression = value_of<Compression>("--compress", options.compress,
                                                 {{"none", Compression::none}, {"gzip", Compression::gzip}});

@@ -6,7 +6,9 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include <algorithm>
 #include <array>
+#include <locale.h>
 #include <string_view>
 
 namespace elbo::convert {
@@ -25,8 +27,25 @@ constexpr std::array<Support, 7> readable = {
     archive_read_support_filter_none,
 };
 
-/// The name that an entry has in the archive. Which of the two libarchive can tell depends on how it is stored and on
-/// the locale.
+/// A UTF-8 locale for this thread while it lives: libarchive has no names beyond ASCII for archives that say which
+/// alphabet theirs are in, unless the locale knows them.
+class Utf8Locale {
+public:
+    Utf8Locale() : before_(::uselocale(utf8())) {}
+    ~Utf8Locale() { ::uselocale(before_); }
+    Utf8Locale(const Utf8Locale&) = delete;
+    Utf8Locale& operator=(const Utf8Locale&) = delete;
+
+private:
+    /// None where the system has no such locale: the present one then stays.
+    static locale_t utf8() {
+        static const locale_t own = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+        return own;
+    }
+    locale_t before_;
+};
+
+/// The name that an entry has in the archive, as bytes; empty where libarchive cannot tell it.
 std::string stored_name(archive_entry* entry) {
     const char* name = archive_entry_pathname(entry);
     if (name == nullptr) name = archive_entry_pathname_utf8(entry);
@@ -70,6 +89,7 @@ ArchiveFile::ArchiveFile(const fs::path& path) : path_(path) {
 }
 
 void ArchiveFile::open() {
+    const Utf8Locale names;
     handle_.reset(archive_read_new());
     if (!handle_) fail("no memory to read an archive");
     for (const Support support : readable) {
@@ -121,6 +141,7 @@ void ArchiveFile::check_member() {
 }
 
 bool ArchiveFile::next() {
+    const Utf8Locale names;
     while (true) {
         const int result = archive_read_next_header(handle_.get(), &entry_);
         if (result == ARCHIVE_EOF) return false;

@@ -17,6 +17,8 @@ Format npy_format();              // npy.cpp
 Format npz_format();              // npz.cpp
 Format csv_format();              // csv.cpp
 Format cifar_format();            // cifar.cpp
+Format images_format();           // image_formats.cpp
+Format archive_format();          // image_formats.cpp
 Format hdf5_format();             // hdf5.cpp
 Format raw_format();              // raw.cpp
 Format sprites_format();          // sprites.cpp
@@ -24,9 +26,17 @@ Format gaussian_mixture_format(); // vectors.cpp
 Format ppca_format();             // vectors.cpp
 
 std::span<const Format> formats() {
-    static const std::array table = {idx_format(), npy_format(),     npz_format(),
-                                     csv_format(), cifar_format(),   hdf5_format(),
-                                     raw_format(), sprites_format(), gaussian_mixture_format(),
+    static const std::array table = {idx_format(),
+                                     npy_format(),
+                                     npz_format(),
+                                     csv_format(),
+                                     cifar_format(),
+                                     hdf5_format(),
+                                     images_format(),
+                                     archive_format(),
+                                     raw_format(),
+                                     sprites_format(),
+                                     gaussian_mixture_format(),
                                      ppca_format()};
     return table;
 }
@@ -96,6 +106,9 @@ void check_options(const Request& request, const Format& format) {
         {"--test", request.test.has_value()},
         {"--size", request.size.has_value()},
         {"--colour", request.colour},
+        {"--gray", request.gray},
+        {"--resize", request.resize.has_value()},
+        {"--label-pattern", !request.label_pattern.empty()},
         {"--dimensions", request.dimensions.has_value()},
         {"--components", request.components.has_value()},
         {"--label-column", request.label_column.has_value()},

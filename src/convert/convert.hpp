@@ -44,7 +44,10 @@ struct Request {
     // Of some formats alone (Format::options).
     std::optional<std::size_t> train, test;            ///< samples a generator makes
     std::optional<std::size_t> size;                   ///< height and width of generated images
-    bool colour = false;                               ///< generated images have three channels
+    bool colour = false;                               ///< images have three channels
+    bool gray = false;                                 ///< images have one
+    std::optional<Shape> resize;                       ///< images to this height and width
+    std::string label_pattern;                         ///< of image files' names; empty: folders are classes
     std::optional<std::size_t> dimensions, components; ///< of generated vectors
     std::optional<std::string> label_column, columns;  ///< of CSV: by name or number from 1 on
     std::optional<bool> header;                        ///< of CSV: whether its first line names columns

@@ -55,7 +55,8 @@ private:
         if (!columns_.header) return row;
         for (std::size_t i = 0; i < std::max(row->size(), columns_.names.size()); ++i) {
             const std::string_view found = i < row->size() ? (*row)[i] : "(none)";
-            const std::string_view expected = i < columns_.names.size() ? columns_.names[i] : "(none)";
+            const std::string_view expected =
+                i < columns_.names.size() ? std::string_view(columns_.names[i]) : "(none)";
             if (found != expected) {
                 reject("{}: column {} is {}, expected {} as in {}", where(*row), i + 1, printable(found),
                        printable(expected), request_.sources.front());

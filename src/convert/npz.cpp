@@ -109,6 +109,9 @@ std::unique_ptr<Array> unpacked(const std::string& name, const NpyHeader& header
         if (zip.read(block) != block.size()) reject("{}: is cut short, expected {} bytes of elements", name, total);
         spool->write(done, block);
     }
+    std::byte extra{};
+    if (zip.read(std::span(&extra, 1)) != 0)
+        reject("{}: more bytes follow the {} elements that its header promises", name, describe(header.shape));
     return npy_array(name, header, [spool](std::size_t offset, std::span<std::byte> out) { spool->read(offset, out); });
 }
 
@@ -126,6 +129,13 @@ std::vector<std::string> members_of(const std::string& path) {
     }
     if (members.empty()) reject("{}: holds no .npy array", path);
     return members;
+}
+
+std::string chosen_member(const std::string& path, std::vector<std::string> members, const std::string& choice) {
+    for (const std::string& member : members)
+        if (array_of(member) == choice) return member;
+    for (std::string& member : members) member = array_of(member);
+    reject("{}: holds no array {}; it has {}", path, choice, fmt::join(members, ", "));
 }
 
 std::unique_ptr<Array> open_member(const std::string& path, const std::string& member, const fs::path& folder) {
@@ -148,15 +158,7 @@ std::unique_ptr<Source> open_npz(const Request& request) {
         const auto [path, choice] = file_and_choice(source);
         if (!fs::is_regular_file(path)) reject("{}: no such file", path);
         std::vector<std::string> members = members_of(path);
-        if (!choice.empty()) {
-            const auto chosen = std::find_if(members.begin(), members.end(),
-                                             [&](const std::string& member) { return array_of(member) == choice; });
-            if (chosen == members.end()) {
-                for (std::string& member : members) member = array_of(member);
-                reject("{}: holds no array {}; it has {}", path, choice, fmt::join(members, ", "));
-            }
-            members = {*chosen};
-        }
+        if (!choice.empty()) members = {chosen_member(path, members, choice)};
         for (const std::string& member : members)
             arrays.push_back({array_name(array_of(member)), open_member(path, member, folder)});
     }
