@@ -42,8 +42,8 @@ TEST(Facts, AHashOfPiecesIsThatOfTheWhole) {
     storage::Fingerprint hash("label");
     for (std::size_t begin = 0; begin < bytes.size(); begin += 777)
         hash.add(std::span(bytes).subspan(begin, std::min<std::size_t>(777, bytes.size() - begin)));
-    EXPECT_EQ(hash.text(), storage::fingerprint("label", bytes));
-    EXPECT_NE(hash.text(), storage::fingerprint("other", bytes));
+    EXPECT_EQ(hash.digits(), storage::fingerprint("label", bytes));
+    EXPECT_NE(hash.digits(), storage::fingerprint("other", bytes));
 }
 
 TEST(Facts, OfManyGroupsAreThoseOfAPlainLoop) {
