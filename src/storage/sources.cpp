@@ -61,12 +61,21 @@ std::string plain(const std::string& name) {
 }
 
 /// Whether what is selected of the source is there.
-bool covers(const Shape& source, hid_t selection) {
+bool covers(const Shape& source, const Mapping& mapping) {
+    const hid_t selection = mapping.source.get();
+    // "All of it" is stored without extents.
+    if (H5Sget_select_type(selection) == H5S_SEL_ALL) {
+        return static_cast<hssize_t>(elements(source)) == H5Sget_select_npoints(mapping.target.get());
+    }
     const Shape extents = shape_of(selection);
     if (extents.size() != source.size()) return false;
     std::vector<hsize_t> first(extents.size()), last(extents.size());
     if (H5Sget_select_bounds(selection, first.data(), last.data()) < 0) return false;
     return std::ranges::equal(last, source, [](hsize_t end, std::size_t extent) { return end < extent; });
+}
+
+std::string elements_text(const Mapping& mapping) {
+    return fmt::format("{} elements", H5Sget_select_npoints(mapping.target.get()));
 }
 
 /// Looks at the sources of one virtual dataset, each once.
@@ -85,8 +94,8 @@ public:
             return fmt::format("takes rows from {}:{}, which {}", file, dataset, source.problem);
         const Shape& inner = source.inner;
         const Shape own(source.info.shape.begin(), source.info.shape.end() - static_cast<std::ptrdiff_t>(inner.size()));
-        if (covers(own, mapping.source.get())) return {};
-        return fmt::format("takes more from {}:{} than it has ({})", file, dataset, describe(own));
+        if (covers(own, mapping)) return {};
+        return fmt::format("takes {} from {}:{}, which has {}", elements_text(mapping), file, dataset, describe(own));
     }
 
     std::size_t stored_bytes() const {

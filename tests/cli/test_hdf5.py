@@ -179,19 +179,12 @@ with h5py.File("x.h5", "w") as file:
     sparse = file.create_dataset("sparse", (1 << 40, 1 << 20), "u1", chunks=(1, 1 << 20), compression="gzip")
     sparse[0] = 1
     chunk = file.create_dataset("chunk", (10, 10), "u1", chunks=(1 << 15, 1 << 16), maxshape=(None, None), compression="gzip")
-    chunk[:] = 1
+    chunk.id.write_direct_chunk((0, 0), bytes(100))
     file.create_dataset("never", (1000, 1000), "f8")
 """)
-        for name, words in (("sparse", "is the file damaged?"), ("never", "never written")):
+        for name, words in (("sparse", "is the file damaged?"), ("never", "never written"),
+                            ("chunk", "claims chunks of 32768 x 65536 elements, but 100 bytes are stored")):
             self.assertIn(words, self.refused("inspect", f"x.h5:/{name}"))
-        # Half of the memory of a small machine for one chunk of a hundred bytes.
-        limit = 1 << 30
-        command = elbo_cli.command_line(["inspect", "x.h5:/chunk"])
-        finished = subprocess.run(command, cwd=self.folder, capture_output=True, encoding="utf-8", check=False,
-                                  env=elbo_cli.environment(),
-                                  preexec_fn=None if elbo_cli.SANITIZED else
-                                  lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
-        self.assertIn(finished.returncode, (0, 2), finished.stderr)
 
 
 class Files(Hdf5):
@@ -275,7 +268,7 @@ for folder in ("inside", "outside"):
     x.tofile(f"{folder}/raw.bin")
 def virtual(file, name, source, rows=40, shape=(40, 3)):
     layout = h5py.VirtualLayout(shape, "f4")
-    layout[:rows] = h5py.VirtualSource(source, "x", shape=(rows, 3))
+    layout[:rows] = h5py.VirtualSource(source, "x", shape=(max(rows, 40), 3))[:rows]
     file.create_virtual_dataset(name, layout)
 with h5py.File("inside/all.h5", "w") as file:
     file["soft"] = h5py.SoftLink("/near")
@@ -320,7 +313,7 @@ h5py.File("inside/linked.h5", "w")["x"] = h5py.ExternalLink("link.h5", "/x")
     def test_what_is_not_there_is_no_zeros(self):
         for name, words in (("nowhere", "does not exist"), ("virtual_nowhere", "none.h5:x, which does not exist"),
                             ("virtual_part", "has sources for 90 of 120 elements"),
-                            ("virtual_more", "takes more from source.h5:x than it has (40 x 3)"),
+                            ("virtual_more", "takes 240 elements from source.h5:x, which has 40 x 3"),
                             ("raw_short", "of which 480 are there; is that cut short?")):
             self.assertIn(words, self.refused("inspect", f"inside/all.h5:/{name}"), name)
 
