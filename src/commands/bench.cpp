@@ -156,8 +156,9 @@ void print_overlap(const training::Trainer& trainer, const Figures& figures) {
                    between.network->bandwidth * 8e-9, between.network->latency * 1e6, between.network->gap * 1e6);
     fmt::print("               a step {:.2f} ms; {:.2f} without messages, they alone {:.2f}\n", 1e3 * overlap.together,
                1e3 * overlap.off, 1e3 * overlap.alone);
-    fmt::print("               hidden {:.2f} of {:.2f} ms that can be: {:.0f} %\n", 1e3 * overlap.hidden(),
-               1e3 * overlap.can_be_hidden(), 100 * overlap.hidden() / overlap.can_be_hidden());
+    if (const std::optional<double> overlapped = overlap.overlapped())
+        fmt::print("               hidden {:.2f} of {:.2f} ms that can be: {:.0f} %\n", 1e3 * overlap.hidden(),
+                   1e3 * overlap.can_be_hidden(), 100 * *overlapped);
 }
 
 void print(const config::Config& config, const training::Trainer& trainer, const Figures& figures) {
@@ -252,8 +253,9 @@ report::Fields fields_of_overlap(const training::Trainer& trainer, const Figures
                              {"exchange.off", overlap.off},
                              {"exchange.alone", overlap.alone},
                              {"exchange.together", overlap.together},
-                             {"exchange.ideal", overlap.ideal},
-                             {"exchange.overlapped", overlap.hidden() / overlap.can_be_hidden()}};
+                             {"exchange.ideal", overlap.ideal}};
+    if (const std::optional<double> overlapped = overlap.overlapped())
+        fields.emplace_back("exchange.overlapped", *overlapped);
     if (between.network) {
         fields.emplace_back("exchange.bandwidth", between.network->bandwidth);
         fields.emplace_back("exchange.latency", between.network->latency);

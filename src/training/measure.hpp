@@ -34,6 +34,10 @@ struct Overlap {
     double ideal = 0;    ///< a step whose buckets travel one after the other, each from the moment it is there
 
     double can_be_hidden() const { return off + alone - ideal; }
+    /// Of what can be hidden; nothing where nothing can.
+    std::optional<double> overlapped() const {
+        return can_be_hidden() > 0 ? std::optional(hidden() / can_be_hidden()) : std::nullopt;
+    }
     double hidden() const { return off + alone - together; }
 };
 

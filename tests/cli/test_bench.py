@@ -80,8 +80,11 @@ class Bench(elbo_cli.Case):
             for key in ("off", "alone", "together", "bandwidth", "latency"):
                 self.assertGreater(found[key], 0, key)
             self.assertGreaterEqual(found["ideal"], found["off"])
-            self.assertAlmostEqual(found["overlapped"], (found["off"] + found["alone"] - found["together"]) /
-                                   (found["off"] + found["alone"] - found["ideal"]), places=6)
+            can_be_hidden = found["off"] + found["alone"] - found["ideal"]
+            self.assertEqual("overlapped" in found, can_be_hidden > 0)
+            if can_be_hidden > 0:  # a rank that waits long for its core has nothing to hide anything behind
+                self.assertAlmostEqual(found["overlapped"] * can_be_hidden,
+                                       found["off"] + found["alone"] - found["together"], places=9)
         found = self.figures(*apart, "communication.route=halving", "communication.bucket_bytes=16384",
                              "communication.precision=bf16", ranks=4)
         sent, found = found["bytes_sent"], found["exchange"]
