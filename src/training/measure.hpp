@@ -4,6 +4,9 @@
 #include "training/accounting.hpp"
 #include "training/trainer.hpp"
 
+#include <optional>
+#include <vector>
+
 namespace elbo::training {
 
 /// The configuration without what only a training in its folder has: validation, values of another run, patience.
