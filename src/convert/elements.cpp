@@ -38,7 +38,7 @@ std::optional<std::string> convert_all(std::span<const std::byte> from, std::spa
         From value;
         std::memcpy(&value, from.data() + i * sizeof(From), sizeof(From));
         if (!has_value<To>(value)) return fmt::format("{} is no {}", value, storage::name_of(to_type));
-        const auto converted = static_cast<To>(value);
+        const auto converted = static_cast<To>(value); // NOLINT(bugprone-signed-char-misuse): int8 is a number here
         std::memcpy(to.data() + i * sizeof(To), &converted, sizeof(To));
     }
     return {};
