@@ -8,7 +8,7 @@
 
 #include <algorithm>
 #include <array>
-#include <locale.h>
+#include <clocale>
 #include <string_view>
 
 namespace elbo::convert {
