@@ -35,7 +35,8 @@ TEST(Statistics, AreThoseOfTheFormulas) {
             mean /= rows;
             for (std::size_t row = 0; row < rows; ++row)
                 squares += (values[row * width + j] - mean) * (values[row * width + j] - mean);
-            // The mean is rounded with every row, near 1e6 by up to 6e-11: in a thousand rows by 2e-9, as a random walk.
+            // The mean is rounded with every row, near 1e6 by up to 6e-11: in a thousand rows by 2e-9, as a random
+            // walk.
             EXPECT_NEAR(statistics.mean()[j], static_cast<double>(mean), 1e-8);
             EXPECT_NEAR(variance[j], static_cast<double>(squares / rows), 1e-8);
         }
