@@ -137,10 +137,11 @@ void print_head(const fs::path& file) {
 }
 
 void inspect_file(const fs::path& file, const InspectOptions& options) {
+    const std::vector<storage::Examined> datasets = storage::examine_datasets(file, outside_of(options));
     print_head(file);
     print_tree(file);
     std::size_t described = 0, left_out = 0;
-    for (const storage::Examined& examined : storage::examine_datasets(file, outside_of(options))) {
+    for (const storage::Examined& examined : datasets) {
         if (!examined.problem.empty()) {
             fmt::print("\n{}\n", examined.info.name);
             print_line("problem", examined.problem);
