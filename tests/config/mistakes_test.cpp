@@ -20,7 +20,7 @@ training:
   epochs: many
 )",
                  {"report.every=often"}),
-        R"(test.yaml:2: data.binarise: unknown key; did you mean data.binarize? known: train, validation, labels, allow_external, shape, transform, binarize, scale, prefetch
+        R"(test.yaml:2: data.binarise: unknown key; did you mean data.binarize? known: train, validation, labels, allow_external, shape, transform, binarize, scale, prefetch, memory, order, block, window
 test.yaml:4: model.latent: expected an integer from 1 to 1000000, found '-2'
 test.yaml:5: model.encoder[1]: 'dens' is not known; did you mean dense? known: dense, conv, flatten
 test.yaml:6: model.likelihood: 'bernouli' is not known; did you mean bernoulli? known: bernoulli, gaussian, student

@@ -119,7 +119,7 @@ TEST(Prefetcher, LeavesTheCallersRowsAlone) {
 /// The same data, left in its file.
 data::Dataset left_in_file(const TemporaryFolder& folder, const data::Dataset& whole) {
     const auto source = std::make_shared<data::Source>(storage::DatasetReader(folder / "x.h5", "/x"));
-    data::Facts facts{std::vector<double>(dimensions), 0, 255, true, whole.fingerprint(), ""};
+    data::Facts facts{std::vector<double>(dimensions), 0, 255, true, whole.fingerprint(), 0, ""};
     return {source, facts, std::nullopt};
 }
 
