@@ -82,7 +82,7 @@ void announce_data(const config::Config& config, const Trainer& trainer, report:
     if (train.in_memory())
         terminal.detail(fmt::format("data     in memory, {}", room));
     else
-        terminal.line(fmt::format("data     {} read ahead from the file, {}", human(size), room));
+        terminal.line(fmt::format("data     {} read ahead: {}", human(size), room));
     if (trainer.validation_data() && !trainer.validation_data()->in_memory())
         terminal.line("data     validation samples are read as they are needed");
     if (!train.in_memory() && !config.data.windowed) terminal.warning(cost_of_single_rows(train.info(), plan));
@@ -106,7 +106,7 @@ void account_for_reading(const comm::Communicator& world, const Trainer& trainer
     if (!world.first()) return;
     const double needed = static_cast<double>(samples) * static_cast<double>(trainer.train_data().row_bytes());
     const double waited = sums[1] / world.size();
-    terminal.line(fmt::format("read {} of rows, {:.3f} times what {} samples have; waited for them {} a rank",
+    terminal.line(fmt::format("rows read: {}, {:.3f} times what {} samples have; waited {} a rank",
                               human_bytes(sums[0]), sums[0] / needed, with_commas(samples), human_duration(waited)));
     monitor.event("reading", {{"bytes", static_cast<std::int64_t>(sums[0])},
                               {"samples", static_cast<std::int64_t>(samples)},

@@ -1,10 +1,11 @@
 // Failing file systems for tests (after SQLite's test I/O layer): LD_PRELOAD puts these functions before the system's,
 // and the N-th call on a path below a folder fails, is cut short, or is the process's last. Environment:
 //   FAULT_FOLDER  absolute; calls on other paths pass untouched
-//   FAULT_CALL    open (for writing), write, pwrite, fsync, close, rename, symlink, unlink, link, ftruncate, utimensat,
-//   any FAULT_AT      which of these calls, from 1 FAULT_ACTION  an errno's number; short: half of the bytes; full:
-//   half of the bytes, then ENOSPC at every further write;
-//                 kill: SIGKILL before the call, of a write after half of its bytes
+//   FAULT_CALL    open (for writing), write, pwrite, fsync, close, rename, symlink, unlink, link, ftruncate, utimensat;
+//                 any: all of these; or read, which is no part of them
+//   FAULT_AT      which of these calls, from 1
+//   FAULT_ACTION  an errno's number; short: half of the bytes; full: half of the bytes, then ENOSPC at every further
+//                 write; kill: SIGKILL before the call, of a write after half of its bytes; slow: after FAULT_SECONDS
 //   FAULT_FOREVER any value: that call and every further one
 //   FAULT_RANK    the one rank that this happens to (OMPI_COMM_WORLD_RANK; a process without it is rank 0)
 //   FAULT_TRACE   a file that gets a line "call path" for each call that counts
@@ -26,13 +27,14 @@
 
 namespace {
 
-enum class Action { none, fail, shorten, fill, kill };
+enum class Action { none, fail, shorten, fill, kill, slow };
 
 struct Plan {
     std::string folder, call;
     long at = 0;
     Action action = Action::none;
     int code = 0;
+    double seconds = 0;
     bool forever = false;
     int trace = -1;
     bool active = false;
@@ -54,9 +56,11 @@ Plan make_plan() {
     plan.forever = !variable("FAULT_FOREVER").empty();
     const std::string action = variable("FAULT_ACTION"), trace = variable("FAULT_TRACE");
     plan.code = std::atoi(action.c_str());
+    plan.seconds = std::atof(variable("FAULT_SECONDS").c_str());
     plan.action = action == "short"  ? Action::shorten
                   : action == "full" ? Action::fill
                   : action == "kill" ? Action::kill
+                  : action == "slow" ? Action::slow
                   : plan.code != 0   ? Action::fail
                                      : Action::none;
     if (!trace.empty())
@@ -114,9 +118,17 @@ bool stopped(const char* call, const std::string& path) {
     case Action::fail:
         errno = plan().code;
         return true;
+    case Action::slow:
+        ::usleep(static_cast<useconds_t>(1e6 * plan().seconds));
+        return false;
     default:
         return false;
     }
+}
+
+/// Reads are many, and no part of "any".
+bool read_stopped(int descriptor) {
+    return plan().active && plan().call == "read" && stopped("read", path_of(descriptor));
 }
 
 /// The next definition of a function: the system's.
@@ -192,6 +204,24 @@ int openat64(int folder, const char* path, int flags, ...) {
     const mode_t mode = mode_of(flags, arguments);
     va_end(arguments);
     return open_through("openat", folder, path, flags, mode);
+}
+
+ssize_t read(int descriptor, void* data, size_t size) {
+    if (read_stopped(descriptor)) return -1;
+    static auto* const real = next<ssize_t(int, void*, size_t)>("read");
+    return real(descriptor, data, size);
+}
+
+ssize_t pread(int descriptor, void* data, size_t size, off_t offset) {
+    if (read_stopped(descriptor)) return -1;
+    static auto* const real = next<ssize_t(int, void*, size_t, off_t)>("pread");
+    return real(descriptor, data, size, offset);
+}
+
+ssize_t pread64(int descriptor, void* data, size_t size, off64_t offset) {
+    if (read_stopped(descriptor)) return -1;
+    static auto* const real = next<ssize_t(int, void*, size_t, off64_t)>("pread64");
+    return real(descriptor, data, size, offset);
 }
 
 ssize_t write(int descriptor, const void* data, size_t size) {

@@ -10,7 +10,7 @@ import faults
 RANKS = 3
 # The places are the phases' names (src/comm/phase.hpp); these are not entered by a training that runs: the last three
 # are the clock's alone.
-NOT_ENTERED = ("starting", "ended", "waiting", "reporting", "messages")
+NOT_ENTERED = ("starting", "ended", "waiting", "reporting", "messages", "reading")
 # Phases of rank 0 alone.
 OF_RANK_0 = ("saving", "picture")
 # Which visit: past a checkpoint or two, and in every start of the run again.

@@ -130,8 +130,9 @@ TEST(Streaming, AReadingErrorIsAgreedOn) {
         if (rows.end == info.rows()) reject("a.h5: row 119,999 cannot be read");
         return std::span(zeros).first(rows.size() * info.row_bytes());
     };
-    EXPECT_CONTAINS(testing::message_of<comm::AgreedError>([&] { data::survey(world(), world(), info, 1, read); }),
-                    "a.h5: row 119,999 cannot be read");
+    const std::string message =
+        elbo::testing::message_of<comm::AgreedError>([&] { data::survey(world(), world(), info, 1, read); });
+    EXPECT_CONTAINS(message, "a.h5: row 119,999 cannot be read");
 }
 
 } // namespace
