@@ -112,7 +112,7 @@ std::function<Exit()> prepare_convert(CLI::App& parser) {
 
 std::function<Exit()> prepare_inspect(CLI::App& parser) {
     auto options = std::make_shared<commands::InspectOptions>();
-    parser.add_option("file", options->file, "dataset or checkpoint (.h5, FILE.h5:/dataset), or configuration (.yaml)")
+    parser.add_option("file", options->file, "dataset (FILE.h5:/DATASET), checkpoint or configuration")
         ->required()
         ->type_name("FILE");
     parser.add_option("more", options->rest, "files to be joined, or keys of a configuration as key=value")
@@ -120,7 +120,7 @@ std::function<Exit()> prepare_inspect(CLI::App& parser) {
     parser.add_flag("--stats", options->statistics, "mean, deviation, zeros ... of datasets, however large");
     parser.add_option("--picture", options->picture, "write a PNG of samples of the dataset")->type_name("FILE.png");
     parser.add_flag("--allow-external", options->allow_external,
-                    "read what files refer to outside their own folder, load plugins of filters");
+                    "follow links out of a file's folder, load filters' plugins");
     parser.add_option("--ranks", options->ranks, "ranks on one node, for a configuration's memory")
         ->check(CLI::Range(1, 1 << 20))
         ->capture_default_str();

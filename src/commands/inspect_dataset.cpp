@@ -47,8 +47,7 @@ std::string shortened(const std::string& text) {
     return line;
 }
 
-void print_tree(const fs::path& file) {
-    const std::vector<storage::TreeEntry> entries = storage::list_tree(file);
+void print_tree(const std::vector<storage::TreeEntry>& entries) {
     fmt::print("\n");
     for (std::size_t i = 0; i < entries.size() && i < most_listed; ++i) {
         const storage::TreeEntry& entry = entries[i];
@@ -137,9 +136,11 @@ void print_head(const fs::path& file) {
 }
 
 void inspect_file(const fs::path& file, const InspectOptions& options) {
+    // Before anything is printed: a damaged file shows here.
+    const std::vector<storage::TreeEntry> tree = storage::list_tree(file);
     const std::vector<storage::Examined> datasets = storage::examine_datasets(file, outside_of(options));
     print_head(file);
-    print_tree(file);
+    print_tree(tree);
     std::size_t described = 0, left_out = 0;
     for (const storage::Examined& examined : datasets) {
         if (!examined.problem.empty()) {
