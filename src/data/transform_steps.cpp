@@ -52,7 +52,7 @@ void Standardise::take(const Statistics& statistics) {
     const std::size_t groups = over == Over::element ? elements : over == Over::channel ? channels : 1;
     const std::vector<double> variance = statistics.variance();
     // Every element has as many values, so that means of means are means.
-    const double each = static_cast<double>(elements / groups);
+    const double each = static_cast<double>(elements) / static_cast<double>(groups);
     std::vector<double> means(groups), variances(groups);
     for (std::size_t j = 0; j < elements; ++j) means[j % groups] += statistics.mean()[j] / each;
     for (std::size_t j = 0; j < elements; ++j) {

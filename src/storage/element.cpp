@@ -196,7 +196,7 @@ std::vector<std::string> fields_of(hid_t stored) {
     each_field(stored, [&](const std::string& name, hid_t field) {
         const std::vector<std::string> inner = fields_of(field);
         if (inner.empty()) fields.push_back(name);
-        for (const std::string& deeper : inner) fields.push_back(name + "." + deeper);
+        for (const std::string& deeper : inner) fields.push_back(fmt::format("{}.{}", name, deeper));
     });
     return fields;
 }
