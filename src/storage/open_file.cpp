@@ -80,7 +80,7 @@ std::vector<std::string> OpenFile::names() const {
         const TypeHandle type(H5Dget_type(dataset.get()), path);
         const std::vector<std::string> fields = fields_of(type.get());
         if (fields.empty()) list.push_back(path);
-        for (const std::string& field : fields) list.push_back(path + "." + field);
+        for (const std::string& field : fields) list.push_back(fmt::format("{}.{}", path, field));
     }
     return list;
 }

@@ -81,7 +81,7 @@ void describe_link(hid_t group, const char* name, const H5L_info_t& link, TreeEn
     std::string value(link.u.val_size + 1, '\0');
     checked(H5Lget_val(group, name, value.data(), value.size(), H5P_DEFAULT), entry.path);
     if (link.type == H5L_TYPE_SOFT) {
-        entry.text = value.c_str();
+        entry.text = value.substr(0, value.find('\0')); // it comes with its end
     } else if (link.type == H5L_TYPE_EXTERNAL) {
         const char *file = nullptr, *object = nullptr;
         checked(H5Lunpack_elink_val(value.data(), link.u.val_size, nullptr, &file, &object), entry.path);
