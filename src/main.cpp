@@ -127,6 +127,26 @@ std::function<Exit()> prepare_inspect(CLI::App& parser) {
     return [options] { return commands::inspect(*options); };
 }
 
+/// Which trained model, and what data it is asked about.
+void add_trained(CLI::App& parser, commands::TrainedOptions& options) {
+    parser.add_option("run", options.run, "a run's folder, or a checkpoint")->required()->type_name("RUN");
+    parser.add_option("--checkpoint", options.checkpoint, "of a run: best, latest or a step's number (best)")
+        ->type_name("WHICH");
+    parser.add_option("--data", options.data, "FILE.h5 or FILE.h5:/DATASET (what the run validates with)")
+        ->type_name("DATA");
+}
+
+std::function<Exit()> prepare_evaluate(CLI::App& parser) {
+    auto options = std::make_shared<commands::EvaluateOptions>();
+    add_trained(parser, *options);
+    parser.add_option("--samples", options->draws, "draws of the posterior for each sample of the data (100)")
+        ->type_name("K");
+    parser.add_option("--json", options->json, "write the figures as JSON")->type_name("FILE");
+    parser.add_option("--per-sample", options->per_sample, "write those of every sample, .h5 or .csv")
+        ->type_name("FILE");
+    return [options] { return commands::evaluate(*options); };
+}
+
 /// What `bench --scaling` is to predict.
 void add_scaling(CLI::App& parser, commands::ScalingOptions& options) {
     parser.add_flag("--scaling", options.asked, "what a step costs on more nodes, by constants measured here");
@@ -174,6 +194,7 @@ struct Command {
 constexpr Command command_table[] = {
     {"train", "train a model as configured; under mpirun on all ranks", prepare_train},
     {"convert", "make an HDF5 dataset of files, or of made-up data", prepare_convert},
+    {"evaluate", "bounds on the log-likelihood that a trained model gives data", prepare_evaluate},
     {"bench", "measure a configuration's training steps on made-up data", prepare_bench},
     {"inspect", "say what is in a dataset, a checkpoint or a configuration", prepare_inspect},
 };

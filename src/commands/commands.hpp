@@ -65,6 +65,20 @@ struct ScalingOptions {
 };
 Exit scaling(const ScalingOptions& options);
 
+/// A run's folder or a checkpoint file, and which of a run's.
+struct TrainedOptions {
+    std::string run;
+    std::string checkpoint = "best"; ///< best, latest or the number of a step
+    std::string data;                ///< FILE or FILE:/dataset; empty: what the run validates with
+};
+
+struct EvaluateOptions : TrainedOptions {
+    std::size_t draws = 100; ///< of the posterior, a sample
+    std::string json;        ///< a file for the figures; empty: none
+    std::string per_sample;  ///< a file for those of every sample, .h5 or .csv; empty: none
+};
+Exit evaluate(const EvaluateOptions& options);
+
 /// elbo's version and those of what it stands on.
 std::string version_text();
 

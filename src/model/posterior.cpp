@@ -55,6 +55,22 @@ void sample(Matrix<const float> heads, Matrix<const float> noise, AnyMatrix z, s
     z.visit([&](auto typed) { sample_in(heads, noise, typed, kl); });
 }
 
+void draw(Matrix<const float> mean, Matrix<const float> deviation, Matrix<const float> noise, Matrix<float> z,
+          std::span<double> log_ratio) {
+    for (std::size_t i = 0; i < z.rows(); ++i) {
+        const float* mean_row = mean.row(i).data();
+        const float* deviation_row = deviation.row(i).data();
+        const float* noise_row = noise.row(i).data();
+        float* z_row = z.row(i).data();
+        log_ratio[i] = 0.5 * simd::sum(z.columns(), [&](auto at) HWY_ATTR {
+                           const V e = at.load(noise_row);
+                           const V code = hn::MulAdd(at.load(deviation_row), e, at.load(mean_row));
+                           at.store(code, z_row);
+                           return V((e - code) * (e + code));
+                       });
+    }
+}
+
 template <class T>
 void backpropagate_in(Matrix<const float> heads, Matrix<const float> noise, Matrix<const float> diff_z, float kl_scale,
                       Matrix<T> diff_heads) {
@@ -93,6 +109,7 @@ namespace elbo::model {
 namespace {
 
 HWY_EXPORT(sample);
+HWY_EXPORT(draw);
 HWY_EXPORT(backpropagate);
 
 } // namespace
@@ -105,6 +122,11 @@ float bounded_log_variance(float raw) {
 
 void sample_posterior(Matrix<const float> heads, Matrix<const float> noise, AnyMatrix z, std::span<double> kl) {
     HWY_DYNAMIC_DISPATCH(sample)(heads, noise, z, kl);
+}
+
+void draw_posterior(Matrix<const float> mean, Matrix<const float> deviation, Matrix<const float> noise, Matrix<float> z,
+                    std::span<double> log_ratio) {
+    HWY_DYNAMIC_DISPATCH(draw)(mean, deviation, noise, z, log_ratio);
 }
 
 void backpropagate_posterior(Matrix<const float> heads, Matrix<const float> noise, Matrix<const float> diff_z,

@@ -16,6 +16,11 @@ float bounded_log_variance(float raw);
 /// latent]; kl: [rows], KL(q || N(0, I)) in nats. z may be of either precision.
 void sample_posterior(Matrix<const float> heads, Matrix<const float> noise, AnyMatrix z, std::span<double> kl);
 
+/// A draw z = mean + deviation * noise, and log_ratio[i] = sum over z_i of (noise^2 - z^2) / 2, which together with
+/// half the sum of the log variances is log p(z_i) - log q(z_i | x_i). All matrices: [rows, latent].
+void draw_posterior(Matrix<const float> mean, Matrix<const float> deviation, Matrix<const float> noise, Matrix<float> z,
+                    std::span<double> log_ratio);
+
 /// Gradient by heads of an objective: through z (diff_z: [rows, latent]) plus kl_scale * d(sum of kl) / d heads.
 /// diff_heads, of either precision, may be heads' own memory.
 void backpropagate_posterior(Matrix<const float> heads, Matrix<const float> noise, Matrix<const float> diff_z,

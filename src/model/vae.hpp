@@ -86,6 +86,13 @@ public:
     /// The bound alone, of any number of rows up to max_rows.
     Bound evaluate(const layers::Values& values, const Batch& batch, const Stream& noise);
 
+    /// The posterior of any number of rows: means and log variances, [rows, latent] each.
+    void encode(const layers::Values& values, Matrix<const float> x, Matrix<float> mean, Matrix<float> log_variance);
+
+    /// out[i] = log p(x_i | z_i) in nats. z: [rows, latent], x: [rows, dimensions].
+    void log_likelihood(const layers::Values& values, Matrix<const float> z, Matrix<const float> x,
+                        std::span<double> out);
+
     /// E[x | z = posterior mean of x_i] and E[x | z], [rows, dimensions].
     void reconstruct(const layers::Values& values, Matrix<const float> x, Matrix<float> out);
     void decode(const layers::Values& values, Matrix<const float> z, Matrix<float> out);

@@ -26,6 +26,7 @@ enum class Purpose : std::uint32_t {
     window_order = 11,
     validation_split = 12,
     augmentation = 13,
+    importance = 14,
 };
 
 /// A stream: key (seed, purpose) and epoch. Within it, numbers are addressed by sample (40 bits), draw and dimension.

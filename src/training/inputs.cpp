@@ -201,6 +201,27 @@ Inputs read_inputs(const comm::Nodes& nodes, const config::Config& config, std::
     return inputs;
 }
 
+data::Dataset read_dataset(const comm::Nodes& nodes, const config::Config& config, const std::string& text,
+                           const ReadingProgress& progress) {
+    const config::Data& settings = config.data;
+    const SharedSource source = agreed(nodes.world(), [&] {
+        if (!text.empty())
+            return std::make_shared<const data::Source>(open_data({text}, preferred_validation, settings));
+        const SharedSource validation = validation_source(settings);
+        return validation ? validation : train_source(settings, data::Split::Part::train);
+    });
+    require_same_shape(nodes.world(), source->info());
+    const std::size_t bytes = source->info().rows() * source->info().row_bytes();
+    const bool fits = bytes <= memory_for_data(settings, nodes_of_host(nodes));
+    data::Dataset dataset = load(nodes, source, nodes.world().least(fits ? 1 : 0) == 1, settings, progress);
+    transform_dataset(nodes.world(), config, dataset, [&] {
+        const SharedSource train =
+            agreed(nodes.world(), [&] { return train_source(settings, data::Split::Part::train); });
+        return load(nodes, train, false, settings, progress);
+    });
+    return dataset;
+}
+
 void set_up_numerics(const config::Config& config) {
     flush_denormals();
     set_matmul_threads(static_cast<int>(config.training.threads));

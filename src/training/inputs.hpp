@@ -45,6 +45,11 @@ using ReadingProgress = std::function<void(const std::string& name, std::uint64_
 Inputs read_inputs(const comm::Nodes& nodes, const config::Config& config, std::uint64_t virtual_ranks,
                    const ReadingProgress& progress = {});
 
+/// One dataset, transformed as in a training of this configuration: `text` (FILE or FILE:/dataset), or, where that is
+/// empty, what validates, or else what trains. It is read into the node's memory where it fits data.memory. Collective.
+data::Dataset read_dataset(const comm::Nodes& nodes, const config::Config& config, const std::string& text,
+                           const ReadingProgress& progress = {});
+
 /// Datasets that are taken from files where none is named.
 constexpr std::string_view preferred_train = "/train/x", preferred_validation = "/test/x";
 

@@ -87,4 +87,13 @@ void transform_inputs(const comm::Communicator& world, const config::Config& con
     });
 }
 
+void transform_dataset(const comm::Communicator& world, const config::Config& config, data::Dataset& dataset,
+                       const std::function<data::Dataset()>& train) {
+    const std::vector<config::Settings>& steps = config.data.transform;
+    if (steps.empty()) return;
+    data::Transform transform = agreed(world, [&] { return data::Transform(steps, dataset.info().sample_shape()); });
+    if (transform.standardises()) transform.standardise_by(survey(world, train(), transform));
+    world.together([&] { dataset.transform_by(transform); });
+}
+
 } // namespace elbo::training

@@ -3,6 +3,8 @@
 
 #include "training/inputs.hpp"
 
+#include <functional>
+
 namespace elbo::training {
 
 /// What becomes of samples of a shape. Throws InputError where a step does not fit.
@@ -11,5 +13,10 @@ Shape transformed(const config::Data& settings, const Shape& sample);
 /// Has the datasets go through the configured steps from now on; where one standardises, all ranks go through the
 /// training samples once, each a part. Collective.
 void transform_inputs(const comm::Communicator& world, const config::Config& config, Inputs& inputs);
+
+/// The same of another dataset alone. train() gives the training samples where a step standardises by their figures.
+/// Collective.
+void transform_dataset(const comm::Communicator& world, const config::Config& config, data::Dataset& dataset,
+                       const std::function<data::Dataset()>& train);
 
 } // namespace elbo::training

@@ -1,0 +1,241 @@
+// `elbo evaluate`: the bounds on the log-likelihood of data that a trained model gives, and how it uses its latents.
+#include "base/text.hpp"
+#include "comm/pieces.hpp"
+#include "commands/commands.hpp"
+#include "commands/on_ranks.hpp"
+#include "commands/sample_figures.hpp"
+#include "model/evaluation.hpp"
+#include "report/records.hpp"
+#include "report/terminal.hpp"
+#include "storage/files.hpp"
+#include "training/trained.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <numbers>
+
+namespace elbo::commands {
+namespace {
+
+using model::Evaluation;
+using model::ImportanceSampler;
+using model::LatentDimension;
+using model::Mean;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t block_rows = 256; ///< of a pass: the same whoever makes it, so that ranks do not show in the bits
+constexpr std::size_t most_draws = 1 << 24;
+constexpr double few_effective = 10;
+
+/// What a block of samples sends to rank 0: estimates, then posterior means and log variances.
+struct Block {
+    std::size_t rows, columns, latent;
+
+    std::size_t bytes() const { return rows * (columns * sizeof(double) + 2 * latent * sizeof(float)); }
+};
+
+template <class T>
+Matrix<const T> matrix_at(std::span<const std::byte> bytes, std::size_t offset, std::size_t rows, std::size_t columns) {
+    return {reinterpret_cast<const T*>(bytes.data() + offset), rows, columns};
+}
+
+class Asking {
+public:
+    Asking(const comm::Communicator& world, const EvaluateOptions& options)
+        : world_(world),
+          options_(options),
+          terminal_(world.first(), report::Verbosity::normal),
+          trained_(training::open_trained(world, options.run, options.checkpoint, block_rows)),
+          nodes_(world, trained_.config.communication.shared),
+          data_(training::read_data(nodes_, trained_, options.data)),
+          sampler_(*trained_.model, block_rows, model::importance_levels(options.draws)),
+          loader_(data_, training::binarize_of(trained_.config.data), block_rows),
+          found_(trained_.model->latent(), sampler_.levels()) {}
+
+    void run() {
+        world_.on_first([&] {
+            if (!options_.per_sample.empty())
+                figures_ = open_sample_figures(options_.per_sample, data_.size(), sampler_.levels());
+            terminal_.line(fmt::format("model   {}", training::describe(trained_)));
+            terminal_.line(fmt::format("data    {}, {} samples, {} draws each", data_.name(), with_commas(data_.size()),
+                                       with_commas(options_.draws)));
+        });
+        began_ = Clock::now();
+        const std::uint64_t blocks = data::batches_from(0, data_.size(), block_rows);
+        comm::in_order(
+            world_, blocks, [&](std::size_t block, std::vector<std::byte>& bytes) { estimate(block, bytes); },
+            [&](std::size_t block, std::span<const std::byte> bytes) { take(block, bytes); });
+        world_.on_first([&] { conclude(); });
+    }
+
+private:
+    data::Range samples_of(std::size_t block) const {
+        return data::batch_at(block * block_rows, data_.size(), block_rows);
+    }
+
+    void estimate(std::size_t number, std::vector<std::byte>& bytes) {
+        const std::uint32_t seed = trained_.config.seed;
+        const data::Rows rows = loader_.take(samples_of(number), {seed, Purpose::validation_binarize, 0});
+        const Block block{rows.samples.size(), sampler_.columns(), trained_.model->latent()};
+        std::vector<double> estimates(block.rows * block.columns);
+        sampler_.estimate(trained_.values.span(), {rows.x, rows.samples}, {seed, Purpose::importance, 0},
+                          {estimates.data(), block.rows, block.columns});
+        bytes.reserve(block.bytes());
+        const auto append = [&bytes](const auto* values, std::size_t count) {
+            const auto some = std::as_bytes(std::span(values, count));
+            bytes.insert(bytes.end(), some.begin(), some.end());
+        };
+        append(estimates.data(), estimates.size());
+        append(sampler_.mean().data(), block.rows * block.latent);
+        append(sampler_.log_variance().data(), block.rows * block.latent);
+    }
+
+    void take(std::size_t number, std::span<const std::byte> bytes) {
+        const Block block{samples_of(number).size(), sampler_.columns(), trained_.model->latent()};
+        const std::size_t means = block.rows * block.columns * sizeof(double);
+        const std::size_t variances = means + block.rows * block.latent * sizeof(float);
+        const auto estimates = matrix_at<double>(bytes, 0, block.rows, block.columns);
+        found_.add(estimates, matrix_at<float>(bytes, means, block.rows, block.latent),
+                   matrix_at<float>(bytes, variances, block.rows, block.latent));
+        if (found_.not_finite() > 0)
+            reject(
+                "{}: the bound of sample {} is not finite; is it data of another kind than the model was trained on?",
+                data_.name(), with_commas(found_.first_not_finite()));
+        if (figures_) figures_->add(estimates);
+        const std::chrono::duration<double> passed = Clock::now() - began_;
+        const double rate = static_cast<double>(found_.samples()) / std::max(passed.count(), 1e-9);
+        if (!terminal_.wants_live()) return;
+        terminal_.live({"evaluating", static_cast<double>(found_.samples()) / static_cast<double>(data_.size()),
+                        fmt::format("ELBO {:.2f}", found_.elbo().value), rate,
+                        static_cast<double>(data_.size() - found_.samples()) / rate});
+    }
+
+    void conclude() {
+        if (figures_)
+            figures_->commit({{"checkpoint", trained_.checkpoint.string()},
+                              {"data", data_.name()},
+                              {"draws", fmt::format("{}", options_.draws)}});
+        print_bounds();
+        print_latents();
+        print_advice();
+        if (!options_.json.empty()) storage::write_whole(options_.json, report::object_text(fields()) + "\n");
+        const std::chrono::duration<double> passed = Clock::now() - began_;
+        terminal_.line(
+            fmt::format("\n{} samples in {}", with_commas(found_.samples()), human_duration(passed.count())));
+    }
+
+    double bits_per_dimension() const {
+        return -found_.bound(found_.levels().size() - 1).value /
+               (static_cast<double>(data_.dimensions()) * std::numbers::ln2);
+    }
+    double gap() const { return found_.bound(found_.levels().size() - 1).value - found_.elbo().value; }
+
+    void print_bounds();
+    void print_latents();
+    void print_advice();
+    report::Fields fields() const;
+
+    const comm::Communicator& world_;
+    const EvaluateOptions& options_;
+    report::Terminal terminal_;
+    training::Trained trained_;
+    comm::Nodes nodes_;
+    data::Dataset data_;
+    ImportanceSampler sampler_;
+    data::Loader loader_;
+    Evaluation found_;                       ///< rank 0's
+    std::unique_ptr<SampleFigures> figures_; ///< rank 0's, where they are asked for
+    Clock::time_point began_;
+};
+
+void Asking::print_bounds() {
+    const auto row = [&](const std::string& name, Mean mean) {
+        terminal_.line(fmt::format("{:<24} {:>12.3f} {:>9.3f}", name, mean.value, mean.error));
+    };
+    terminal_.line(fmt::format("\n{:<24} {:>12} {:>9}", "", "nats/sample", "+-"));
+    row("ELBO", found_.elbo());
+    row("  reconstruction", found_.reconstruction());
+    row("  KL", found_.kl());
+    for (std::size_t level = 0; level < found_.levels().size(); ++level)
+        row(fmt::format("L_{}", found_.levels()[level]), found_.bound(level));
+    terminal_.line(fmt::format("{:<24} {:>12.3f}", fmt::format("L_{} - ELBO", found_.draws()), gap()));
+    terminal_.line(fmt::format("{:<24} {:>12.4f}", "bits/dimension", bits_per_dimension()));
+    terminal_.line(fmt::format("\nweights  effective sample size {:.1f} of {} (median; 1 in 20 samples below {:.1f})",
+                               found_.effective_quantile(0.5), with_commas(found_.draws()),
+                               found_.effective_quantile(0.05)));
+}
+
+void Asking::print_latents() {
+    std::vector<LatentDimension> dimensions = found_.dimensions();
+    const auto active = std::ranges::count_if(dimensions, &LatentDimension::active);
+    terminal_.line(
+        fmt::format("latents  {} of {} active: variance of the posterior mean above 0.01", active, dimensions.size()));
+    std::ranges::sort(dimensions, std::ranges::greater{}, &LatentDimension::kl);
+    std::string kls = "KL a dimension:";
+    for (const LatentDimension& dimension : dimensions) kls += fmt::format(" {:.2f}", dimension.kl);
+    terminal_.line(wrapped(kls, 9));
+}
+
+void Asking::print_advice() {
+    const auto advise = [&](const std::string& sentence) { terminal_.line(wrapped("- " + sentence, 2)); };
+    const std::vector<LatentDimension> dimensions = found_.dimensions();
+    const auto active = static_cast<std::size_t>(std::ranges::count_if(dimensions, &LatentDimension::active));
+    if (active == 0)
+        advise("The posterior has collapsed: no latent tells samples apart. Try objective.warmup, a smaller "
+               "objective.beta or a weaker decoder.");
+    else if (2 * active < dimensions.size())
+        advise(fmt::format("{} of {} latents carry nothing; a smaller model.latent would do as well.",
+                           dimensions.size() - active, dimensions.size()));
+    if (found_.effective_quantile(0.5) < few_effective && found_.draws() > 1)
+        advise(fmt::format("Of half the samples fewer than {:.0f} draws carry the weight, so L_{} is still well below "
+                           "the log-likelihood; more --samples raise it.",
+                           few_effective, found_.draws()));
+    const bool grey = data_.grey() && trained_.config.data.binarize == "none";
+    if (grey && trained_.config.model.likelihood.kind == "bernoulli")
+        advise("The data is grey and the likelihood bernoulli: these are cross-entropies, no densities, and cannot be "
+               "compared with those of other likelihoods.");
+}
+
+report::Fields Asking::fields() const {
+    report::Fields fields = {{"checkpoint", trained_.checkpoint.string()},
+                             {"data", data_.name()},
+                             {"samples", static_cast<std::int64_t>(found_.samples())},
+                             {"draws", static_cast<std::int64_t>(found_.draws())}};
+    const auto add = [&](const std::string& name, Mean mean) {
+        fields.emplace_back(name + ".mean", mean.value);
+        fields.emplace_back(name + ".error", mean.error);
+    };
+    add("elbo", found_.elbo());
+    add("reconstruction", found_.reconstruction());
+    add("kl", found_.kl());
+    for (std::size_t level = 0; level < found_.levels().size(); ++level)
+        add(fmt::format("bound_{}", found_.levels()[level]), found_.bound(level));
+    fields.emplace_back("gap", gap());
+    fields.emplace_back("bits_per_dimension", bits_per_dimension());
+    fields.emplace_back("effective_sample_size.median", found_.effective_quantile(0.5));
+    fields.emplace_back("effective_sample_size.twentieth", found_.effective_quantile(0.05));
+    const std::vector<LatentDimension> dimensions = found_.dimensions();
+    fields.emplace_back("active_units", std::ranges::count_if(dimensions, &LatentDimension::active));
+    for (std::size_t d = 0; d < dimensions.size(); ++d) {
+        fields.emplace_back(fmt::format("kl_per_dimension.{}", d), dimensions[d].kl);
+        fields.emplace_back(fmt::format("mean_variance.{}", d), dimensions[d].variance);
+    }
+    return fields;
+}
+
+} // namespace
+
+Exit evaluate(const EvaluateOptions& options) {
+    if (options.draws == 0 || options.draws > most_draws)
+        reject("--samples {}: expected a number from 1 to {}", options.draws, with_commas(most_draws));
+    return on_ranks([&](const comm::Communicator& world) {
+        Asking(world, options).run();
+        return Exit::done;
+    });
+}
+
+} // namespace elbo::commands

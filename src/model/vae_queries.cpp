@@ -1,0 +1,57 @@
+// What a trained model is asked: posteriors, means and likelihoods of any number of rows.
+#include "model/posterior.hpp"
+#include "model/vae_parts.hpp"
+
+#include <algorithm>
+
+namespace elbo::model {
+namespace {
+
+/// use(begin, rows) for as many rows at a time as the workspace takes.
+template <class Use>
+void by_pieces(std::size_t rows, std::size_t max_rows, Use&& use) {
+    for (std::size_t begin = 0; begin < rows; begin += max_rows) use(begin, std::min(max_rows, rows - begin));
+}
+
+} // namespace
+
+void Vae::encode(const layers::Values& values, Matrix<const float> x, Matrix<float> mean, Matrix<float> log_variance) {
+    Parts& p = *parts_;
+    by_pieces(x.rows(), p.max_rows, [&](std::size_t begin, std::size_t rows) {
+        const Matrix<const float> heads = p.encode(values, x.some_rows(begin, rows));
+        for (std::size_t i = 0; i < rows; ++i) {
+            const std::span<const float> row = heads.row(i);
+            std::ranges::copy(row.first(p.latent), mean.row(begin + i).begin());
+            std::ranges::transform(row.subspan(p.latent), log_variance.row(begin + i).begin(), bounded_log_variance);
+        }
+    });
+}
+
+void Vae::reconstruct(const layers::Values& values, Matrix<const float> x, Matrix<float> out) {
+    Parts& p = *parts_;
+    by_pieces(x.rows(), p.max_rows, [&](std::size_t begin, std::size_t rows) {
+        const Matrix<float> heads = p.encode(values, x.some_rows(begin, rows));
+        decode(values, heads.some_columns(0, p.latent), out.some_rows(begin, rows));
+    });
+}
+
+void Vae::decode(const layers::Values& values, Matrix<const float> z, Matrix<float> out) {
+    Parts& p = *parts_;
+    by_pieces(z.rows(), p.max_rows, [&](std::size_t begin, std::size_t rows) {
+        const Matrix<float> some_out = out.some_rows(begin, rows);
+        p.decode(values, z.some_rows(begin, rows), some_out);
+        p.likelihood->mean(some_out);
+    });
+}
+
+void Vae::log_likelihood(const layers::Values& values, Matrix<const float> z, Matrix<const float> x,
+                         std::span<double> out) {
+    Parts& p = *parts_;
+    by_pieces(z.rows(), p.max_rows, [&](std::size_t begin, std::size_t rows) {
+        const Matrix<float> outputs = p.piece(p.outputs_at, rows, p.dimensions);
+        p.decode(values, z.some_rows(begin, rows), outputs);
+        p.likelihood->evaluate(values.exact, outputs, x.some_rows(begin, rows), 1, out.subspan(begin, rows), {}, {});
+    });
+}
+
+} // namespace elbo::model

@@ -1,0 +1,164 @@
+#include "training/trained.hpp"
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "numerics/sums.hpp"
+#include "storage/checkpoint.hpp"
+#include "training/run_folder.hpp"
+#include "training/schema.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <sstream>
+#include <vector>
+
+namespace elbo::training {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string names_of(const std::vector<fs::path>& checkpoints) {
+    std::vector<std::string> names;
+    for (const fs::path& path : checkpoints) names.push_back(path.stem().string());
+    const std::vector<std::string_view> views(names.begin(), names.end());
+    return joined(views);
+}
+
+/// best.h5 and latest.h5 as the files that they stand for today.
+fs::path file_of_link(const fs::path& link) {
+    std::error_code error;
+    const fs::path target = fs::read_symlink(link, error);
+    return error ? link : link.parent_path() / target;
+}
+
+fs::path checkpoint_of_step(const RunPaths& paths, const std::string& which) {
+    std::uint64_t step = 0;
+    const auto [end, error] = std::from_chars(which.data(), which.data() + which.size(), step);
+    if (error != std::errc() || end != which.data() + which.size())
+        reject("--checkpoint {}: expected best, latest or the number of a step", which);
+    const std::vector<fs::path> all = list_checkpoints(paths);
+    const fs::path wanted = paths.checkpoint(step);
+    if (std::ranges::find(all, wanted) == all.end())
+        reject("{}: no checkpoint of step {}; there are {}", paths.folder.string(), which, names_of(all));
+    return wanted;
+}
+
+fs::path checkpoint_of_run(const RunPaths& paths, const std::string& which) {
+    const std::vector<fs::path> all = list_checkpoints(paths);
+    if (all.empty())
+        reject("{}: holds no checkpoint of a run: there is no checkpoints/step-*.h5", paths.folder.string());
+    if (which != "best" && which != "latest") return checkpoint_of_step(paths, which);
+    std::error_code ignored;
+    if (which == "best" && fs::is_regular_file(paths.best(), ignored)) return file_of_link(paths.best());
+    return fs::is_regular_file(paths.latest(), ignored) ? file_of_link(paths.latest()) : all.back();
+}
+
+/// The inverse of describe(Shape).
+Shape shape_of(const std::string& text) {
+    Shape shape;
+    std::istringstream stream(text);
+    for (std::string word; stream >> word; stream >> word) {
+        std::size_t extent = 0;
+        if (std::from_chars(word.data(), word.data() + word.size(), extent).ec != std::errc()) return {};
+        shape.push_back(extent);
+    }
+    return shape;
+}
+
+/// What rank 0 tells the others of a checkpoint's text.
+struct Told {
+    std::string path, configuration, shape, state;
+};
+
+/// The shape that the model saw; of older checkpoints, which do not tell, that of the data.
+Shape sample_shape_of(const Told& told, const config::Config& config) {
+    const Shape shape = shape_of(told.shape);
+    return shape.empty() ? transformed(config.data, train_header(config.data).sample_shape()) : shape;
+}
+
+void read_values(const storage::CheckpointReader& reader, const layers::ParameterTable& table, std::span<float> values,
+                 const fs::path& file) {
+    std::vector<storage::NamedArray<float>> arrays;
+    for (const layers::Parameter& parameter : table.all())
+        arrays.push_back(
+            {"/parameters/" + parameter.path, parameter.shape, values.subspan(parameter.offset, parameter.size)});
+    reader.read(arrays);
+    for (const auto& array : arrays)
+        if (!all_finite(array.values))
+            reject("{}: {} holds infinite or NaN values; take an earlier checkpoint", file.string(), array.path);
+}
+
+Told tell(const comm::Communicator& world, const storage::CheckpointReader* reader, const fs::path& path) {
+    Told told;
+    State state;
+    world.on_first([&] {
+        const auto shape = reader->text().about.find("sample_shape");
+        state = from_attributes(*reader);
+        told = {path.string(), reader->text().configuration, shape == reader->text().about.end() ? "" : shape->second,
+                std::string(reinterpret_cast<const char*>(&state), sizeof state)};
+    });
+    for (std::string* text : {&told.path, &told.configuration, &told.shape, &told.state})
+        *text = world.broadcast(*text);
+    return told;
+}
+
+} // namespace
+
+fs::path find_checkpoint(const std::string& run, const std::string& which) {
+    std::error_code error;
+    const fs::file_status status = fs::status(run, error);
+    if (!fs::exists(status))
+        reject("{}: no such run or checkpoint{}", run,
+               status.type() == fs::file_type::not_found ? "" : ": " + error.message());
+    if (fs::is_directory(status)) return checkpoint_of_run(RunPaths{run}, which);
+    if (which != "best") reject("{}: is a file; --checkpoint {} needs a run's folder", run, which);
+    return run;
+}
+
+Trained open_trained(const comm::Communicator& world, const std::string& run, const std::string& which,
+                     std::size_t max_rows) {
+    Trained trained;
+    std::unique_ptr<storage::CheckpointReader> reader;
+    world.on_first([&] {
+        trained.checkpoint = find_checkpoint(run, which);
+        reader = std::make_unique<storage::CheckpointReader>(trained.checkpoint);
+    });
+    const Told told = tell(world, reader.get(), trained.checkpoint);
+    world.together([&] {
+        trained.checkpoint = told.path;
+        std::copy(told.state.begin(), told.state.end(), reinterpret_cast<char*>(&trained.state));
+        trained.config = config::parse({told.path, told.configuration}, {}, schema());
+        set_up_numerics(trained.config);
+        trained.sample_shape = sample_shape_of(told, trained.config);
+        trained.model = std::make_unique<model::Vae>(trained.config.model, trained.sample_shape, max_rows);
+        trained.model->allocate();
+        trained.values = AlignedFloats(trained.model->parameters().size());
+    });
+    world.on_first(
+        [&] { read_values(*reader, trained.model->parameters(), trained.values.span(), trained.checkpoint); });
+    world.broadcast(trained.values.span());
+    return trained;
+}
+
+data::Dataset read_data(const comm::Nodes& nodes, const Trained& trained, const std::string& text,
+                        const ReadingProgress& progress) {
+    data::Dataset dataset = read_dataset(nodes, trained.config, text, progress);
+    nodes.world().together([&] {
+        if (dataset.sample_shape() != trained.sample_shape)
+            reject("{}: samples of {}, but {} was trained on samples of {}; name other data with --data",
+                   dataset.name(), elbo::describe(dataset.sample_shape()), trained.checkpoint.string(),
+                   elbo::describe(trained.sample_shape));
+        refuse_outside(dataset, trained.model->support(), trained.config);
+    });
+    return dataset;
+}
+
+std::string describe(const Trained& trained) {
+    const State& state = trained.state;
+    const std::string within = state.position > 0 ? fmt::format(", within epoch {}", state.epoch + 1) : "";
+    return fmt::format("{}, {} epochs{}", trained.checkpoint.string(), state.epoch, within);
+}
+
+} // namespace elbo::training

@@ -1,0 +1,94 @@
+"""`elbo evaluate`: the same figures on any number of ranks, files of figures, checkpoints by name, and refusals."""
+import csv
+import json
+import math
+import subprocess
+import unittest
+
+import elbo_cli
+
+
+class Evaluate(elbo_cli.Case):
+    SAMPLES = 300  # more than a block of 256: the last one is short
+
+    def setUp(self):
+        super().setUp()
+        self.elbo("train", self.small_run(train=200, test=self.SAMPLES), "checkpoint.keep=9")
+
+    def figures(self, *arguments, **options):
+        said = self.elbo("evaluate", "runs/small", "--json", "figures.json", *arguments, **options)
+        return json.loads((self.folder / "figures.json").read_text(encoding="utf-8")), said.out
+
+    def refused(self, *arguments, **options):
+        said = self.elbo("evaluate", *arguments, expect=2, **options)
+        self.assertEqual(said.out, "")
+        return said.err
+
+    def test_the_same_bits_on_any_number_of_ranks(self):
+        alone, said = self.figures("--samples", 20, "--per-sample", "alone.csv")
+        for ranks in (1, 2, 3, 4):
+            together, same = self.figures("--samples", 20, "--per-sample", f"{ranks}.csv", ranks=ranks)
+            self.assertEqual(together, alone)
+            self.assertEqual(same.rsplit("\n", 2)[0], said.rsplit("\n", 2)[0])  # but for the seconds
+            self.assertEqual((self.folder / f"{ranks}.csv").read_bytes(), (self.folder / "alone.csv").read_bytes())
+        for line in said.splitlines():
+            self.assertLessEqual(len(line), 80, line)
+
+    def test_figures_fit_each_other_and_the_validation_of_training(self):
+        found, _ = self.figures("--samples", 200, "--per-sample", "samples.csv")
+        validated = elbo_cli.metrics(self.folder / "runs/small", "validation")[-1]
+        self.assertEqual(found["samples"], self.SAMPLES)
+        self.assertAlmostEqual(found["kl"]["mean"], validated["kl"], places=3)
+        self.assertAlmostEqual(found["elbo"]["mean"], validated["elbo"], delta=0.5)
+        self.assertAlmostEqual(found["elbo"]["mean"], found["reconstruction"]["mean"] - found["kl"]["mean"], places=9)
+        bounds = [found[f"bound_{k}"]["mean"] for k in (1, 10, 100, 200)]
+        self.assertEqual(bounds, sorted(bounds))
+        self.assertAlmostEqual(bounds[0], found["elbo"]["mean"], delta=0.2)
+        self.assertAlmostEqual(found["gap"], bounds[-1] - found["elbo"]["mean"], places=9)
+        self.assertAlmostEqual(found["bits_per_dimension"], -bounds[-1] / 64 / math.log(2), places=9)
+        self.assertAlmostEqual(sum(found["kl_per_dimension"].values()), found["kl"]["mean"], places=4)
+        self.assertGreater(found["effective_sample_size"]["median"], 1)
+        with open(self.folder / "samples.csv", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        self.assertEqual([int(row["sample"]) for row in rows], list(range(self.SAMPLES)))
+        for column, mean in (("elbo", found["elbo"]["mean"]), ("kl", found["kl"]["mean"]), ("bound_200", bounds[-1])):
+            self.assertAlmostEqual(sum(float(row[column]) for row in rows) / len(rows), mean, places=6)
+
+    def test_figures_of_every_sample_as_hdf5(self):
+        self.elbo("evaluate", "runs/small", "--samples", 10, "--per-sample", "a.h5")
+        self.elbo("evaluate", "runs/small", "--samples", 10, "--per-sample", "b.h5", ranks=3)
+        same = subprocess.run(["h5diff", "a.h5", "b.h5"], cwd=self.folder, capture_output=True, check=False)
+        self.assertEqual((same.returncode, same.stdout), (0, b""))
+        for name in ("elbo", "reconstruction", "kl", "effective_sample_size", "bound_1", "bound_10"):
+            self.assertIn(f"/{name}", self.elbo("inspect", "a.h5").out)
+
+    def test_checkpoints_by_name(self):
+        steps = sorted(path.name for path in (self.folder / "runs/small/checkpoints").glob("step-*.h5"))
+        self.assertEqual(steps, ["step-00000004.h5", "step-00000008.h5"])
+        self.assertIn("step-00000004.h5, 1 epochs", self.figures("--samples", 1, "--checkpoint", 4)[1])
+        self.assertIn("step-00000008.h5, 2 epochs", self.figures("--samples", 1, "--checkpoint", "latest")[1])
+        by_file = self.elbo("evaluate", "runs/small/checkpoints/step-00000004.h5", "--samples", 1).out
+        self.assertIn("step-00000004.h5", by_file)
+        self.assertIn("there are step-00000004, step-00000008", self.refused("runs/small", "--checkpoint", 5))
+        self.assertIn("expected best, latest or the number of a step", self.refused("runs/small", "--checkpoint", "old"))
+
+    def test_wrong_input_is_refused(self):
+        self.assertIn("no such run", self.refused("runs/none"))
+        self.assertIn("holds no checkpoint", self.refused("."))
+        self.assertIn("--samples 0", self.refused("runs/small", "--samples", 0))
+        self.assertIn(".h5 or .csv", self.refused("runs/small", "--per-sample", "x.txt"))
+        (self.folder / "there.csv").write_text("", encoding="utf-8")
+        self.assertIn("exists already", self.refused("runs/small", "--per-sample", "there.csv"))
+        elbo_cli.sprites(self.folder / "large.h5", size=16)
+        for ranks in (None, 2):
+            said = self.refused("runs/small", "--data", "large.h5:/test/x", ranks=ranks)
+            self.assertIn("samples of 16 x 16", said)
+            self.assertIn("was trained on samples of 8 x 8", said)
+        damaged = self.folder / "runs/small/checkpoints/step-00000008.h5"
+        damaged.write_bytes(damaged.read_bytes()[:-100])
+        self.assertIn("step-00000008.h5", self.refused("runs/small", "--checkpoint", "latest"))
+        self.assertFalse([name for name in self.files() if "figures" in name])
+
+
+if __name__ == "__main__":
+    unittest.main()
