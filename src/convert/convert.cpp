@@ -3,6 +3,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "convert/formats.hpp"
 #include "convert/pipeline.hpp"
 
 #include <algorithm>
@@ -11,19 +12,6 @@
 namespace elbo::convert {
 
 namespace fs = std::filesystem;
-
-Format idx_format();              // idx.cpp
-Format npy_format();              // npy.cpp
-Format npz_format();              // npz.cpp
-Format csv_format();              // csv.cpp
-Format cifar_format();            // cifar.cpp
-Format images_format();           // image_formats.cpp
-Format archive_format();          // image_formats.cpp
-Format hdf5_format();             // hdf5.cpp
-Format raw_format();              // raw.cpp
-Format sprites_format();          // sprites.cpp
-Format gaussian_mixture_format(); // vectors.cpp
-Format ppca_format();             // vectors.cpp
 
 std::span<const Format> formats() {
     static const std::array table = {idx_format(),
@@ -151,12 +139,6 @@ void make_folder(const fs::path& output) {
 }
 
 } // namespace
-
-fs::path scratch_folder(const Request& request) {
-    fs::path folder = fs::absolute(request.output).parent_path();
-    while (!fs::exists(folder) && folder.has_relative_path()) folder = folder.parent_path();
-    return folder;
-}
 
 std::vector<storage::DatasetInfo> convert(const Request& request, const Progress& progress, const Skipped& skipped,
                                           const comm::Communicator& world) {

@@ -5,8 +5,6 @@
 #include "storage/rows.hpp"
 
 #include <algorithm>
-#include <array>
-#include <fstream>
 #include <list>
 
 namespace elbo::storage {
@@ -78,18 +76,6 @@ std::vector<DatasetInfo> list_datasets(const fs::path& path, Outside outside) {
         if (examined.problem.empty()) list.push_back(std::move(examined.info));
     }
     return list;
-}
-
-bool is_hdf5(const fs::path& path) {
-    constexpr std::array<char, 8> signature = {'\x89', 'H', 'D', 'F', '\r', '\n', '\x1a', '\n'};
-    std::ifstream file(path, std::ios::binary);
-    // The signature stands at 0, or behind a user block at 512, 1024, 2048 ...
-    for (std::streamoff offset = 0; file; offset = offset == 0 ? 512 : 2 * offset) {
-        std::array<char, 8> found{};
-        file.seekg(offset);
-        if (file.read(found.data(), found.size()) && found == signature) return true;
-    }
-    return false;
 }
 
 std::vector<fs::path> DatasetInfo::files() const {
