@@ -98,6 +98,7 @@ void Target::write_statistics() {
         const std::string dataset = fmt::format("/stats{}/{}", dataset_, name);
         out_.create(dataset, shape, storage::ElementType::f64);
         out_.write_rows(dataset, 0, shape[0], std::as_bytes(values));
+        out_.attribute(dataset, "rows", fmt::format("{}", rows_)); // that they are of
     };
     keep("mean", statistics_->mean());
     keep("variance", statistics_->variance());

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <list>
+#include <set>
 
 namespace elbo::storage {
 
@@ -46,13 +47,16 @@ DatasetInfo join(const std::vector<Location>& locations, const std::vector<Datas
     info.file = names_of(locations);
     info.stored_bytes = 0;
     std::size_t rows = 0;
+    std::set<fs::path> others; // several may have rows of one
     for (const DatasetInfo& header : headers) {
         require_fit(headers.front(), header);
         rows += header.rows();
         info.stored_bytes += header.stored_bytes;
+        others.insert(header.others.begin(), header.others.end());
         info.ends.push_back(rows);
     }
     info.shape.front() = rows;
+    info.others.assign(others.begin(), others.end());
     info.locations = locations;
     return info;
 }
@@ -79,8 +83,8 @@ std::vector<DatasetInfo> list_datasets(const fs::path& path, Outside outside) {
 }
 
 std::vector<fs::path> DatasetInfo::files() const {
-    if (locations.empty()) return {file};
-    std::vector<fs::path> all;
+    std::vector<fs::path> all = others;
+    if (locations.empty()) all.emplace_back(file);
     for (const Location& location : locations) all.push_back(location.file);
     return all;
 }
