@@ -5,7 +5,7 @@
 #include "convert/convert.hpp"
 #include "convert/csv_columns.hpp"
 #include "convert/csv_reader.hpp"
-#include "convert/elements.hpp"
+#include "data/types.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -166,7 +166,7 @@ private:
     }
 
     static void store(ElementType type, double value, std::size_t place, std::span<std::byte> out) {
-        with_element(type, [&](auto element) {
+        data::with_type(type, [&](auto element) {
             element = static_cast<decltype(element)>(value);
             std::memcpy(out.data() + place * sizeof(element), &element, sizeof(element));
         });

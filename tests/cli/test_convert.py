@@ -332,6 +332,20 @@ class Options(Converting):
         for name, expected in (("mean", x.mean(0)), ("variance", x.var(0)), ("min", x.min(0)), ("max", x.max(0))):
             np.testing.assert_allclose(found[f"stats/train/x/{name}"], expected, rtol=1e-12)
 
+    def test_statistics_are_those_of_finite_values(self):
+        x = random.standard_normal((1000, 4))
+        x[3, 0], x[5:7, 1], x[:, 2] = np.nan, np.inf, np.nan
+        np.savez(self.folder / "s.npz", y=np.arange(1000, dtype=np.uint8), x=x)
+        found = self.convert("s.npz", "--stats")
+        self.same(found["train/x"], x)
+        finite = np.where(np.isfinite(x), x, np.nan)[:, [0, 1, 3]]
+        for name, expected in (("mean", np.nanmean(finite, 0)), ("variance", np.nanvar(finite, 0)),
+                               ("min", np.nanmin(finite, 0)), ("max", np.nanmax(finite, 0))):
+            np.testing.assert_allclose(found[f"stats/train/x/{name}"][[0, 1, 3]], expected, rtol=1e-12)
+            self.assertTrue(np.isnan(found[f"stats/train/x/{name}"][2]), name)
+        with h5py.File(self.folder / "out.h5") as file:
+            self.assertEqual(file["stats/train/x"].attrs["not_finite"], "1003")
+
     def test_where_it_is_from(self):
         self.convert("x.npy", "y.npy", "--limit", 900, "--split", "train=0.5,test=0.5")
         self.assertEqual(self.attributes["source"], "x.npy y.npy")
