@@ -74,8 +74,12 @@ const Format* find_format(std::string_view name) {
 
 const Format& recognised_format(const std::string& source) {
     const auto table = formats();
-    const auto found =
+    auto found =
         std::find_if(table.begin(), table.end(), [&](const Format& format) { return format.recognises(source); });
+    if (found == table.end()) {
+        found = std::find_if(table.begin(), table.end(),
+                             [&](const Format& format) { return format.claims != nullptr && format.claims(source); });
+    }
     if (found == table.end()) reject_source(source);
     return *found;
 }

@@ -6,8 +6,10 @@
 #include "storage/input_file.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
+#include <fstream>
 
 namespace elbo::convert {
 
@@ -113,6 +115,14 @@ std::unique_ptr<Source> open_npy(const Request& request) {
 
 bool recognises_npy(const std::string& source) {
     std::error_code ignored;
+    if (!fs::is_regular_file(source, ignored)) return false;
+    std::array<char, npy_magic.size()> start{};
+    std::ifstream(source, std::ios::binary).read(start.data(), start.size());
+    return std::string_view(start.data(), start.size()) == npy_magic;
+}
+
+bool claims_npy(const std::string& source) {
+    std::error_code ignored;
     return fs::is_regular_file(source, ignored) && fs::path(source).extension() == ".npy";
 }
 
@@ -143,7 +153,7 @@ std::unique_ptr<Array> npy_array(std::string name, const NpyHeader& header, Read
 }
 
 Format npy_format() {
-    return {"npy", "NumPy's .npy: x.npy y.npy, or train_x.npy test_x.npy ...", recognises_npy, open_npy, {}};
+    return {"npy", "NumPy's .npy: x.npy y.npy, or train_x.npy test_x.npy ...", recognises_npy, open_npy, {}, claims_npy};
 }
 
 } // namespace elbo::convert

@@ -286,6 +286,58 @@ class Others(Converting):
         self.assertIn("--components 0", self.refused("ppca", "--components", 0))
 
 
+class Recognition(Converting):
+    """Files are what is in them, whatever they are called."""
+
+    def recognised(self, content, expected, *arguments):
+        """What an unknown name and misleading ones give."""
+        for name in ("mystery", "x.npy", "x.npz", "x.csv", "x.zip", "x-idx3-ubyte", "train.bin"):
+            self.write(name, content)
+            found = self.convert(name, *arguments)
+            self.assertEqual(self.attributes["format"], expected, name)
+            (self.folder / name).unlink()
+        return found
+
+    def saved(self, save, *arrays, **named):
+        save(self.folder / "saved", *arrays, **named)
+        [path] = self.folder.glob("saved*")
+        content = path.read_bytes()
+        path.unlink()
+        return content
+
+    def test_every_kind_by_its_content(self):
+        x = random.integers(0, 256, (6, 4, 5), np.uint8)
+        self.same(self.recognised(self.saved(np.save, x), "npy")["train/x"], x)
+        for save in (np.savez, np.savez_compressed):
+            self.same(self.recognised(self.saved(save, x=x), "npz")["train/x"], x)
+        idx = bytes([0, 0, 8, 3]) + struct.pack(">3I", *x.shape) + x.tobytes()
+        table = "a;b;c\n1;2;u\n3;4;v\n"
+        for packed in (bytes, gzip.compress):
+            self.same(self.recognised(packed(idx), "idx")["train/x"], x)
+            found = self.recognised(packed(table.encode()), "csv", "--label-column", "c")
+            self.same(found["train/x"], np.array([[1, 2], [3, 4]], np.float32))
+            self.same(found["train/y"], np.array([0, 1], np.uint8))
+        with h5py.File(self.folder / "saved", "w") as file:
+            file["x"] = x
+        self.same(self.recognised((self.folder / "saved").read_bytes(), "hdf5")["train/x"], x)
+
+    def test_an_array_of_an_unnamed_npz(self):
+        self.write("mystery", self.saved(np.savez, a=np.arange(5), b=np.arange(6.0)))
+        self.same(self.convert("mystery:b")["train/x"], np.arange(6.0))
+
+    def test_what_is_nothing_known(self):
+        for content in ("some words\nand more\n", "Dear all, hello\nyours, sincerely\n", "", "1,2\n3\n", bytes(1000),
+                        gzip.compress(b"no table"), b"PK\x03\x04 no archive", b"\x93NUMPX\x01\x00", "1 2 3\n4 5 6\n"):
+            message = self.refused(self.write("mystery", content))
+            self.assertIn("mystery: is in no format known to elbo (known: idx: ", message)
+            self.assertIn("--from names one", message)
+
+    def test_a_name_says_what_is_wrong_with_a_file_that_is_nothing(self):
+        for name, words in (("x.npy", "is no NumPy array"), ("x.npz", "is no zip archive"), ("x.zip", "cannot be read as an archive"),
+                            ("x-idx3-ubyte", "expected an IDX file's"), ("x.csv", 'is "upon", expected a number')):
+            self.assertIn(words, self.refused(self.write(name, "PK once\nupon\n")), name)
+
+
 class Options(Converting):
     def setUp(self):
         super().setUp()
