@@ -92,7 +92,7 @@ public:
     }
 
     const std::vector<Part>& parts() const override { return parts_; }
-    bool by_number() const override { return false; }
+    bool divisible() const override { return false; }
 
     std::vector<Bad> read(std::size_t, std::size_t begin, std::size_t count,
                           std::span<const std::span<std::byte>> rows) override {

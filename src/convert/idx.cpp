@@ -196,7 +196,7 @@ public:
 
     const std::vector<Part>& parts() const override { return parts_; }
 
-    bool by_number() const override {
+    bool divisible() const override {
         for (const std::vector<IdxFile>& files : files_)
             for (const IdxFile& file : files)
                 if (file.compressed()) return false;

@@ -13,7 +13,7 @@ class ImageArchives final : public Source {
 public:
     ImageArchives(const std::vector<std::string>& paths, const ImageOptions& options);
     const std::vector<Part>& parts() const override { return items_.parts(); }
-    bool by_number() const override { return false; }
+    bool divisible() const override { return true; } // decoding is what costs
     std::vector<Bad> read(std::size_t part, std::size_t begin, std::size_t count,
                           std::span<const std::span<std::byte>> rows) override;
 

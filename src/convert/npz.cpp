@@ -78,7 +78,7 @@ public:
           zip_(std::move(zip)),
           rest_(npy_array(name, header, [this](std::size_t offset, std::span<std::byte> out) { next(offset, out); })) {}
 
-    bool by_number() const override { return false; }
+    bool divisible() const override { return false; }
     void read(std::size_t begin, std::span<std::byte> rows) override { rest_->read(begin, rows); }
 
 private:

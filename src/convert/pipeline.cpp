@@ -99,7 +99,7 @@ private:
     void each_piece(bool with_rows, Use&& use) {
         PieceReader reader(*source_, request_);
         comm::in_order(
-            world_, pieces_.count(),
+            world_, pieces_.count(), source_->divisible() ? comm::Makers::all : comm::Makers::one,
             [&](std::size_t number, std::vector<std::byte>& bytes) {
                 reader.read(pieces_.at(number), with_rows, bytes);
             },

@@ -424,7 +424,11 @@ class Ranks(Converting):
 
     def test_the_same_contents_on_1_to_4_ranks(self):
         self.save("x.npy", np.asfortranarray(random.integers(0, 256, (5000, 28, 28), np.uint8)))
-        np.savez(self.folder / "m.npz", x=random.standard_normal((3000, 200)))
+        x, y = random.standard_normal((3000, 200)), np.arange(3000, dtype=np.uint8)
+        np.savez(self.folder / "m.npz", y_train=y, x_train=x, x_test=x[:700], y_test=y[:700])
+        np.savez_compressed(self.folder / "bool.npz", x=random.random((50000, 100)) < 0.1)
+        idx = bytes([0, 0, 8, 2]) + struct.pack(">2I", 30000, 100) + random.bytes(3000000)
+        self.write("packed.gz", gzip.compress(idx, 1))
         pd.DataFrame(random.standard_normal((4000, 30))).to_csv(self.folder / "t.csv", index=False)
         bad = random.standard_normal((200000, 3))
         bad[[5, 70000, 199999]] = 1e300
@@ -432,6 +436,7 @@ class Ranks(Converting):
         for arguments in (["sprites", "--train", 3000, "--test", 100, "--size", 32],
                           ["x.npy", "--split", "train=0.9,validation=0.1", "--stats", "--shuffle-seed", 2],
                           ["m.npz", "--stats"], ["t.csv", "--split", "train=0.5,test=0.5"],
+                          ["bool.npz", "--type", "uint8", "--compress", "gzip"], ["packed.gz", "--limit", 25000],
                           ["bad.npy", "--type", "float32", "--skip-bad", "--stats"]):
             self.elbo("convert", *arguments, "one.h5", "--force")
             for ranks in (1, 2, 3, 4):
@@ -444,7 +449,9 @@ class Ranks(Converting):
         values = random.standard_normal((200000, 3))
         values[[60000, 70000, 150000]] = 1e300
         self.save("bad.npy", values)
+        np.savez(self.folder / "bad.npz", x=values)
         for ranks in (None, 1, 2, 3, 4):
+            self.assertIn("item 60000: 1e+300 is no float32", self.refused("bad.npz", "--type", "float32", ranks=ranks))
             self.assertIn("item 60000: 1e+300 is no float32", self.refused("bad.npy", "--type", "float32", ranks=ranks))
             self.assertIn("nowhere.npy", self.refused("nowhere.npy", ranks=ranks))
 

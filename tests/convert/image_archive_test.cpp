@@ -84,7 +84,7 @@ TEST(ImageArchive, EveryKindGivesTheSame) {
         write_archive(folder / name, format, filter, two_classes());
         EXPECT_TRUE(is_archive(folder / name)) << name;
         const auto source = open_image_archives({folder / name}, {});
-        EXPECT_FALSE(source->by_number());
+        EXPECT_TRUE(source->divisible());
         ASSERT_EQ(source->parts().size(), 2u);
         const Part &train = source->parts()[0], &test = source->parts()[1];
         EXPECT_EQ(train.name, "train");

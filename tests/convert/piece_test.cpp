@@ -18,7 +18,7 @@ class Mixed final : public Source {
 public:
     explicit Mixed(bool damaged) : damaged_(damaged) {}
     const std::vector<Part>& parts() const override { return parts_; }
-    bool by_number() const override { return true; }
+    bool divisible() const override { return true; }
     std::vector<Bad> read(std::size_t, std::size_t begin, std::size_t count,
                           std::span<const std::span<std::byte>> rows) override {
         std::vector<Bad> bad;
