@@ -461,6 +461,23 @@ class Ranks(Converting):
         self.assertEqual(self.files(), [])
 
 
+class ManyFiles(Converting):
+    def test_more_sources_than_a_process_may_open(self):
+        x = random.integers(0, 256, (200, 3, 32, 32, 3), np.uint8)
+        for number, images in enumerate(x):
+            (self.folder / f"{number:03}").mkdir()
+            self.save(f"{number:03}/x.npy", images)
+            self.write(f"{number:03}.raw", images.tobytes())
+            self.write(f"data_batch_{number:03}.bin", b"".join(b"\7" + image.transpose(2, 0, 1).tobytes() for image in images))
+        for pattern, options in (("*/x.npy", ""), ("*.raw", "--from raw --shape 32x32x3 --type uint8"), ("data_batch_*.bin", "")):
+            command = " ".join(elbo_cli.command_line(["convert"]))
+            result = subprocess.run(f"ulimit -n 64; {command} {pattern} out.h5 --force {options}", shell=True, check=False,
+                                    cwd=self.folder, env=elbo_cli.environment(), capture_output=True, encoding="utf-8")
+            self.assertEqual(result.returncode, 0, result)
+            with h5py.File(self.folder / "out.h5") as file:
+                self.same(file["train/x"][()], x.reshape(600, 32, 32, 3))
+
+
 class Memory(Converting):
     def test_it_stays_bounded(self):
         """1 GiB of float64, with all that takes memory; in 256 MiB."""
