@@ -157,8 +157,12 @@ bool claims_cifar(const std::string& source) { return is_batch(source) && kind_o
 } // namespace
 
 Format cifar_format() {
-    return {"cifar", "CIFAR-10 or CIFAR-100, binary version: .bin files or their folder", recognises_cifar, open_cifar,
-            {},      claims_cifar};
+    return {"cifar",
+            "CIFAR-10 or CIFAR-100, binary version: .bin files or their folder",
+            recognises_cifar,
+            open_cifar,
+            {},
+            claims_cifar};
 }
 
 } // namespace elbo::convert

@@ -265,8 +265,10 @@ bool claims_idx(const std::string& source) {
 } // namespace
 
 Format idx_format() {
-    return {"idx",    "an IDX file or a folder of them (MNIST and its successors), .gz too",
-            recognises_idx, open_idx, {}, claims_idx};
+    return {
+        "idx",      "an IDX file or a folder of them (MNIST and its successors), .gz too", recognises_idx, open_idx, {},
+        claims_idx,
+    };
 }
 
 } // namespace elbo::convert

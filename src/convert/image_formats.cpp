@@ -30,7 +30,8 @@ Format images_format() {
 }
 
 Format archive_format() {
-    return {"archive", "a tar (.gz, .bz2, .xz, .zst) or zip of such a folder, read without unpacking it",
+    return {"archive",
+            "a tar (.gz, .bz2, .xz, .zst) or zip of such a folder, read without unpacking it",
             [](const std::string& source) { return is_archive(source); },
             [](const Request& request) { return open_image_archives(request.sources, options_of(request)); },
             image_options,

@@ -156,7 +156,9 @@ std::unique_ptr<Array> npy_array(std::string name, const NpyHeader& header, Read
 }
 
 Format npy_format() {
-    return {"npy", "NumPy's .npy: x.npy y.npy, or train_x.npy test_x.npy ...", recognises_npy, open_npy, {}, claims_npy};
+    return {
+        "npy", "NumPy's .npy: x.npy y.npy, or train_x.npy test_x.npy ...", recognises_npy, open_npy, {}, claims_npy,
+    };
 }
 
 } // namespace elbo::convert

@@ -5,6 +5,8 @@
 #include "support/files.hpp"
 
 #include <array>
+#include <iterator>
+#include <span>
 #include <string>
 
 namespace elbo::convert {
