@@ -454,6 +454,7 @@ class Ranks(Converting):
             self.assertIn("item 60000: 1e+300 is no float32", self.refused("bad.npz", "--type", "float32", ranks=ranks))
             self.assertIn("item 60000: 1e+300 is no float32", self.refused("bad.npy", "--type", "float32", ranks=ranks))
             self.assertIn("nowhere.npy", self.refused("nowhere.npy", ranks=ranks))
+            self.assertIn("would be called test", self.refused("sprites", "--split", "train=0.5,test=0.5", ranks=ranks))
 
     def test_copies_that_mpi_does_not_know_of_are_refused(self):
         result = self.elbo("convert", "sprites", "out.h5", env={"SLURM_NTASKS": 4, "SLURM_PROCID": 0}, expect=2)
