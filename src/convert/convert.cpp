@@ -62,8 +62,12 @@ const Format* find_format(std::string_view name) {
 
 const Format& recognised_format(const std::string& source) {
     const auto table = formats();
-    const auto found =
+    auto found =
         std::find_if(table.begin(), table.end(), [&](const Format& format) { return format.recognises(source); });
+    if (found == table.end()) {
+        found = std::find_if(table.begin(), table.end(),
+                             [&](const Format& format) { return format.claims != nullptr && format.claims(source); });
+    }
     if (found == table.end()) reject_source(source);
     return *found;
 }
@@ -150,19 +154,11 @@ std::vector<storage::DatasetInfo> convert(const Request& request, const Progress
         format = &format_of(request);
         check_options(request, *format);
         check_output(request);
-        source = format->open(request);
-        make_folder(request.output);
     });
     format = find_format(world.broadcast(world.first() ? std::string(format->name) : ""));
-    const bool shared = world.size() > 1 && !world.broadcast(world.first() && source->by_number() ? "yes" : "").empty();
-    if (shared) {
-        world.together([&] {
-            if (!source) source = format->open(request);
-        });
-        write_items(request, *format, std::move(source), tell, tell_skipped, world);
-    } else {
-        world.on_first([&] { write_items(request, *format, std::move(source), tell, tell_skipped, {}); });
-    }
+    world.together([&] { source = format->open(request); });
+    world.on_first([&] { make_folder(request.output); });
+    write_items(request, *format, std::move(source), tell, tell_skipped, world);
     return world.first() ? storage::list_datasets(request.output) : std::vector<storage::DatasetInfo>{};
 }
 
