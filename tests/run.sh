@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Prepares the machine and runs all checks: packages, format, warnings, clang-tidy, oneDNN 3, tests.
-# tests/run.sh --full adds a clang build, the sanitizers, Open MPI 5, MPICH, the quickstart, a real Slurm and more faults.
+# Prepares the machine and runs the checks: packages, format, warnings, clang-tidy on what changed lately, fuzzing, tests.
+# tests/run.sh --full adds clang-tidy on everything, oneDNN 3, a clang build, the sanitizers, Open MPI 5, MPICH, the
+# quickstart, a real Slurm and more faults.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=launch/prepare.sh
@@ -77,9 +78,24 @@ configure_and_build() (
     cmake --build "$folder" --parallel "$cores" --target "${targets[@]:-all}"
 )
 
+# Sources that the last commits touched, and what stands in the work tree; all of them where there is no history.
+changed_sources() {
+    local commits=10
+    if ! git rev-parse --quiet --verify "HEAD~$commits" >/dev/null 2>&1; then
+        find src -name '*.cpp'
+    else
+        {
+            git diff --name-only --diff-filter=d "HEAD~$commits" -- 'src/*.cpp'
+            git ls-files --others --exclude-standard -- 'src/*.cpp'
+        } | sort -u
+    fi
+}
+
+# It takes some seconds a file, so all of them are --full's.
 tidy() (
     clang-tidy --version 2>/dev/null | grep -q "version $clang_tools\." || skip "needs clang-tidy $clang_tools"
-    find src -name '*.cpp' | sort | xargs -P "$cores" -n 1 tests/tidy.sh "$checked"
+    if [ -n "$full" ]; then find src -name '*.cpp'; else changed_sources; fi |
+        sort | xargs --no-run-if-empty -P "$cores" -n 1 tests/tidy.sh "$checked"
 )
 
 # Seconds a target; tests/fuzz/soak.sh goes on for hours.
@@ -187,9 +203,9 @@ stage "format" format
 stage "shell scripts" scripts
 stage "build" configure_and_build "$checked" -DELBO_BENCHMARKS=ON
 stage "clang-tidy" tidy
-stage "oneDNN 3" onednn3
 stage "fuzzing" fuzzing
 if [ -n "$full" ]; then
+    stage "oneDNN 3" onednn3
     stage "clang" clang_build
     stage "sanitizers" sanitizers
     stage "thread sanitizer" thread_sanitizer

@@ -2,6 +2,7 @@
 
 #include "comm/mpi_call.hpp"
 
+#include <algorithm>
 #include <array>
 #include <exception>
 #include <limits>
@@ -17,6 +18,12 @@ int message_length(std::size_t bytes) {
     if (bytes > static_cast<std::size_t>(std::numeric_limits<int>::max()))
         fail("a piece of {} bytes: less than 2 GiB are possible", bytes);
     return static_cast<int>(bytes);
+}
+
+/// The rank that makes a piece.
+int maker_of(std::size_t piece, Makers makers, int size) {
+    if (makers == Makers::one) return std::min(1, size - 1);
+    return static_cast<int>(piece % static_cast<std::size_t>(size));
 }
 
 /// The side of a rank that makes pieces for rank 0.
@@ -96,15 +103,14 @@ Tag receive(MPI_Comm comm, int rank, Tag answer, std::vector<std::byte>& bytes) 
 }
 
 /// Rank 0's side; throws what it or a maker met first.
-void use_all(const Communicator& world, std::size_t pieces, const MakePiece& make, const UsePiece& use) {
-    const auto size = static_cast<std::size_t>(world.size());
+void use_all(const Communicator& world, std::size_t pieces, Makers makers, const MakePiece& make, const UsePiece& use) {
     std::vector<std::byte> bytes;
     for (std::size_t piece = 0; piece < pieces; ++piece) {
         bytes.clear();
-        if (const std::size_t maker = piece % size; maker == 0) {
+        if (const int maker = maker_of(piece, makers, world.size()); maker == 0) {
             make(piece, bytes);
         } else {
-            const Tag tag = receive(handle_of(world), static_cast<int>(maker), go_on_tag, bytes);
+            const Tag tag = receive(handle_of(world), maker, go_on_tag, bytes);
             if (tag != piece_tag) throw_told(tag, bytes);
         }
         use(piece, bytes);
@@ -113,12 +119,13 @@ void use_all(const Communicator& world, std::size_t pieces, const MakePiece& mak
 
 } // namespace
 
-void in_order(const Communicator& world, std::size_t pieces, const MakePiece& make, const UsePiece& use) {
-    if (world.size() == 1) return world.on_first([&] { use_all(world, pieces, make, use); });
+void in_order(const Communicator& world, std::size_t pieces, Makers makers, const MakePiece& make,
+              const UsePiece& use) {
+    if (world.size() == 1) return world.on_first([&] { use_all(world, pieces, makers, make, use); });
     std::exception_ptr failure;
     if (world.first()) {
         try {
-            use_all(world, pieces, make, use);
+            use_all(world, pieces, makers, make, use);
         } catch (...) {
             failure = std::current_exception();
         }
@@ -127,9 +134,8 @@ void in_order(const Communicator& world, std::size_t pieces, const MakePiece& ma
             while (receive(handle_of(world), rank, stop_tag, dropped) != end_tag) continue;
     } else {
         Maker maker(handle_of(world));
-        const auto size = static_cast<std::size_t>(world.size());
-        for (auto piece = static_cast<std::size_t>(world.rank()); piece < pieces; piece += size)
-            if (!maker.hand_over(piece, make)) break;
+        for (std::size_t piece = 0; piece < pieces; ++piece)
+            if (maker_of(piece, makers, world.size()) == world.rank() && !maker.hand_over(piece, make)) break;
         maker.end();
     }
     world.on_first([&] {

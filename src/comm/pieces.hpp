@@ -15,9 +15,13 @@ using MakePiece = std::function<void(std::size_t piece, std::vector<std::byte>& 
 /// Uses a piece, on rank 0 alone; pieces come in order.
 using UsePiece = std::function<void(std::size_t piece, std::span<const std::byte> bytes)>;
 
-/// Piece p is made by rank p modulo size, without blocking: a rank is at most two pieces ahead of what rank 0 has
-/// taken. Where make or use throws, work ends, and all ranks throw AgreedError with the message of the lowest such
-/// piece, so that it does not depend on the number of ranks. Collective. A piece holds less than 2 GiB.
-void in_order(const Communicator& world, std::size_t pieces, const MakePiece& make, const UsePiece& use);
+/// Who makes pieces: all ranks in turn, piece p rank p modulo size; or one alone, rank 1 where there is one, while rank
+/// 0 uses them.
+enum class Makers { all, one };
+
+/// Pieces are made without blocking: a rank is at most two ahead of what rank 0 has taken. Where make or use throws,
+/// work ends, and all ranks throw AgreedError with the message of the lowest such piece, so that it does not depend on
+/// the number of ranks. Collective. A piece holds less than 2 GiB.
+void in_order(const Communicator& world, std::size_t pieces, Makers makers, const MakePiece& make, const UsePiece& use);
 
 } // namespace elbo::comm

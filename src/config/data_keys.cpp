@@ -104,14 +104,14 @@ const auto table = std::to_array<CoreKey>({
       {"full", "windowed"}},
      [](Config& c, const Checked& v) { c.data.windowed = v.text() == "windowed"; }},
     {{"data.block", Type::integer, "~",
-      "samples of a block of the windowed order; unset: a chunk of the file, or about 1 MiB; chosen at the first start "
-      "and kept",
+      "samples of a block of the windowed order; unset: about 256 KiB, or a chunk of the file where that is "
+      "compressed; "
+      "chosen at the first start and kept",
       Effect::model, 1, most_rows},
      [](Config& c, const Checked& v) { c.data.block = v.optional_count(); }},
     {{"data.window", Type::integer, "~",
-      "samples of a window of the windowed order; a virtual rank keeps two; unset: 64 blocks, at most 64 MiB; chosen "
-      "at "
-      "the first start and kept",
+      "samples of a window of the windowed order; a virtual rank keeps two; unset: 256 blocks, at most 64 MiB; chosen "
+      "at the first start and kept",
       Effect::model, 1, most_rows},
      [](Config& c, const Checked& v) { c.data.window = v.optional_count(); }},
 });

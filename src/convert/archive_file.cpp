@@ -197,4 +197,14 @@ bool is_archive(const fs::path& path) {
     }
 }
 
+bool is_named_archive(const fs::path& path) {
+    constexpr std::array<std::string_view, 12> endings = {".tar",  ".tar.gz", ".tgz", ".tar.bz2",
+                                                          ".tbz2", ".tar.xz", ".txz", ".tar.zst",
+                                                          ".tzst", ".zip",    ".tbz", ".tar.zstd"};
+    std::error_code error;
+    if (!fs::is_regular_file(path, error)) return false;
+    const std::string name = path.filename().string();
+    return std::any_of(endings.begin(), endings.end(), [&](std::string_view ending) { return name.ends_with(ending); });
+}
+
 } // namespace elbo::convert

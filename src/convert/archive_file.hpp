@@ -52,5 +52,7 @@ private:
 
 /// True where a file's first bytes are those of an archive.
 bool is_archive(const std::filesystem::path& path);
+/// True for a file that is called like one.
+bool is_named_archive(const std::filesystem::path& path);
 
 } // namespace elbo::convert

@@ -100,11 +100,11 @@ ArraySource::Joined& ArraySource::joined_of(const ArrayName& name, const Array& 
     return fields[static_cast<std::size_t>(field - part->fields.begin())];
 }
 
-bool ArraySource::by_number() const {
+bool ArraySource::divisible() const {
     for (const auto& fields : fields_)
         for (const Joined& joined : fields)
             for (const auto& array : joined)
-                if (!array->by_number()) return false;
+                if (!array->divisible()) return false;
     return true;
 }
 

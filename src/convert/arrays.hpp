@@ -37,9 +37,9 @@ public:
     const Shape& shape() const { return shape_; }
     Shape row_shape() const { return {shape_.begin() + 1, shape_.end()}; }
     storage::ElementType type() const { return type_; }
-    virtual bool by_number() const { return true; }
+    virtual bool divisible() const { return true; }
     virtual std::size_t piece_bytes() const { return 1 << 20; }
-    /// Rows from `begin` on; where they are not by number, the next ones.
+    /// Rows from `begin` on; where the array is not divisible, the next ones.
     virtual void read(std::size_t begin, std::span<std::byte> rows) = 0;
 
 private:
@@ -59,7 +59,7 @@ public:
     explicit ArraySource(std::vector<Named> arrays);
 
     const std::vector<Part>& parts() const override { return parts_; }
-    bool by_number() const override;
+    bool divisible() const override;
     std::size_t piece_bytes() const override;
     std::vector<Bad> read(std::size_t part, std::size_t begin, std::size_t count,
                           std::span<const std::span<std::byte>> rows) override;

@@ -88,7 +88,7 @@ public:
     }
 
     const std::vector<Part>& parts() const override { return parts_; }
-    bool by_number() const override { return true; }
+    bool divisible() const override { return true; }
 
     std::vector<Bad> read(std::size_t part, std::size_t begin, std::size_t count,
                           std::span<const std::span<std::byte>> rows) override {
@@ -148,15 +148,21 @@ std::unique_ptr<Source> open_cifar(const Request& request) { return std::make_un
 
 bool recognises_cifar(const std::string& source) {
     std::error_code ignored;
-    if (fs::is_directory(source, ignored)) return !batches_of(source).empty();
-    return is_batch(source) && kind_of(source).has_value();
+    return fs::is_directory(source, ignored) && !batches_of(source).empty();
 }
+
+/// A file by its name and size: it has nothing else to be known by.
+bool claims_cifar(const std::string& source) { return is_batch(source) && kind_of(source).has_value(); }
 
 } // namespace
 
 Format cifar_format() {
-    return {
-        "cifar", "CIFAR-10 or CIFAR-100, binary version: .bin files or their folder", recognises_cifar, open_cifar, {}};
+    return {"cifar",
+            "CIFAR-10 or CIFAR-100, binary version: .bin files or their folder",
+            recognises_cifar,
+            open_cifar,
+            {},
+            claims_cifar};
 }
 
 } // namespace elbo::convert

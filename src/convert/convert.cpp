@@ -3,6 +3,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "convert/formats.hpp"
 #include "convert/pipeline.hpp"
 
 #include <algorithm>
@@ -11,19 +12,6 @@
 namespace elbo::convert {
 
 namespace fs = std::filesystem;
-
-Format idx_format();              // idx.cpp
-Format npy_format();              // npy.cpp
-Format npz_format();              // npz.cpp
-Format csv_format();              // csv.cpp
-Format cifar_format();            // cifar.cpp
-Format images_format();           // image_formats.cpp
-Format archive_format();          // image_formats.cpp
-Format hdf5_format();             // hdf5.cpp
-Format raw_format();              // raw.cpp
-Format sprites_format();          // sprites.cpp
-Format gaussian_mixture_format(); // vectors.cpp
-Format ppca_format();             // vectors.cpp
 
 std::span<const Format> formats() {
     static const std::array table = {idx_format(),
@@ -74,8 +62,12 @@ const Format* find_format(std::string_view name) {
 
 const Format& recognised_format(const std::string& source) {
     const auto table = formats();
-    const auto found =
+    auto found =
         std::find_if(table.begin(), table.end(), [&](const Format& format) { return format.recognises(source); });
+    if (found == table.end()) {
+        found = std::find_if(table.begin(), table.end(),
+                             [&](const Format& format) { return format.claims != nullptr && format.claims(source); });
+    }
     if (found == table.end()) reject_source(source);
     return *found;
 }
@@ -152,12 +144,6 @@ void make_folder(const fs::path& output) {
 
 } // namespace
 
-fs::path scratch_folder(const Request& request) {
-    fs::path folder = fs::absolute(request.output).parent_path();
-    while (!fs::exists(folder) && folder.has_relative_path()) folder = folder.parent_path();
-    return folder;
-}
-
 std::vector<storage::DatasetInfo> convert(const Request& request, const Progress& progress, const Skipped& skipped,
                                           const comm::Communicator& world) {
     const Progress tell = progress ? progress : [](std::size_t, std::size_t) {};
@@ -168,19 +154,11 @@ std::vector<storage::DatasetInfo> convert(const Request& request, const Progress
         format = &format_of(request);
         check_options(request, *format);
         check_output(request);
-        source = format->open(request);
-        make_folder(request.output);
     });
     format = find_format(world.broadcast(world.first() ? std::string(format->name) : ""));
-    const bool shared = world.size() > 1 && !world.broadcast(world.first() && source->by_number() ? "yes" : "").empty();
-    if (shared) {
-        world.together([&] {
-            if (!source) source = format->open(request);
-        });
-        write_items(request, *format, std::move(source), tell, tell_skipped, world);
-    } else {
-        world.on_first([&] { write_items(request, *format, std::move(source), tell, tell_skipped, {}); });
-    }
+    world.together([&] { source = format->open(request); });
+    world.on_first([&] { make_folder(request.output); });
+    write_items(request, *format, std::move(source), tell, tell_skipped, world);
     return world.first() ? storage::list_datasets(request.output) : std::vector<storage::DatasetInfo>{};
 }
 

@@ -69,9 +69,11 @@ using Skipped = std::function<void(const std::string& reason)>;
 struct Format {
     std::string_view name;
     std::string_view meaning;
-    bool (*recognises)(const std::string& source);
+    bool (*recognises)(const std::string& source); ///< by what is in it
     std::unique_ptr<Source> (*open)(const Request& request);
     std::vector<std::string_view> options; ///< that mean something to it, of those that not all formats know
+    /// By its name alone, where no format recognises what is in it: opening it then says what is wrong.
+    bool (*claims)(const std::string& source) = nullptr;
 };
 
 std::span<const Format> formats();

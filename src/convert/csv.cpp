@@ -5,7 +5,7 @@
 #include "convert/convert.hpp"
 #include "convert/csv_columns.hpp"
 #include "convert/csv_reader.hpp"
-#include "convert/elements.hpp"
+#include "data/types.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -92,7 +92,7 @@ public:
     }
 
     const std::vector<Part>& parts() const override { return parts_; }
-    bool by_number() const override { return false; }
+    bool divisible() const override { return false; }
 
     std::vector<Bad> read(std::size_t, std::size_t begin, std::size_t count,
                           std::span<const std::span<std::byte>> rows) override {
@@ -166,7 +166,7 @@ private:
     }
 
     static void store(ElementType type, double value, std::size_t place, std::span<std::byte> out) {
-        with_element(type, [&](auto element) {
+        data::with_type(type, [&](auto element) {
             element = static_cast<decltype(element)>(value);
             std::memcpy(out.data() + place * sizeof(element), &element, sizeof(element));
         });
@@ -182,7 +182,42 @@ private:
 
 std::unique_ptr<Source> open_csv(const Request& request) { return std::make_unique<CsvSource>(request); }
 
+/// Whether what a file begins with can be text of any 8-bit alphabet.
+bool is_text(const std::string& file) {
+    constexpr std::size_t enough = 1 << 14;
+    GzipFile opened(file);
+    std::vector<std::byte> start(enough);
+    start.resize(opened.read(start));
+    return std::none_of(start.begin(), start.end(), [](std::byte byte) {
+        const auto c = std::to_integer<unsigned char>(byte);
+        return c < ' ' && c != '\t' && c != '\n' && c != '\r';
+    });
+}
+
+/// By the first rows of a text: they have as many fields, two or more, and among these are numbers.
 bool recognises_csv(const std::string& source) {
+    constexpr int enough = 10;
+    std::error_code ignored;
+    if (!fs::is_regular_file(source, ignored)) return false;
+    try {
+        if (!is_text(source)) return false;
+        CsvReader reader(source, find_delimiter(source));
+        std::size_t columns = 0;
+        bool numbers = false;
+        for (int i = 0; i < enough; ++i) {
+            const CsvRow* row = reader.next();
+            if (row == nullptr) break;
+            if (i > 0 && row->size() != columns) return false;
+            columns = row->size();
+            for (std::size_t j = 0; j < columns; ++j) numbers |= number_of((*row)[j]).has_value();
+        }
+        return columns > 1 && numbers;
+    } catch (const InputError&) {
+        return false;
+    }
+}
+
+bool claims_csv(const std::string& source) {
     std::error_code ignored;
     if (!fs::is_regular_file(source, ignored)) return false;
     const std::string name = source.ends_with(".gz") ? source.substr(0, source.size() - 3) : source;
@@ -197,7 +232,8 @@ Format csv_format() {
             "a table as text, .csv or .tsv, .gz too",
             recognises_csv,
             open_csv,
-            {"--label-column", "--columns", "--header", "--missing", "--shape"}};
+            {"--label-column", "--columns", "--header", "--missing", "--shape"},
+            claims_csv};
 }
 
 } // namespace elbo::convert

@@ -1,6 +1,8 @@
 #include "convert/elements.hpp"
 
+#include "base/error.hpp"
 #include "base/text.hpp"
+#include "data/types.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -48,8 +50,8 @@ std::optional<std::string> convert_all(std::span<const std::byte> from, std::spa
 
 std::optional<std::string> convert_elements(ElementType type, std::span<const std::byte> from, ElementType to_type,
                                             std::span<std::byte> to) {
-    return with_element(type, [&](auto source) {
-        return with_element(
+    return data::with_type(type, [&](auto source) {
+        return data::with_type(
             to_type, [&](auto target) { return convert_all<decltype(source), decltype(target)>(from, to, to_type); });
     });
 }

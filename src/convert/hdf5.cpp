@@ -21,7 +21,7 @@ public:
         : Array(reader.info().file + ": " + reader.info().name, reader.info().shape, reader.info().type),
           reader_(std::move(reader)) {}
 
-    bool by_number() const override { return chunk_bytes() <= shared_chunk_bytes; }
+    bool divisible() const override { return chunk_bytes() <= shared_chunk_bytes; }
     std::size_t piece_bytes() const override { return std::clamp<std::size_t>(chunk_bytes(), 1 << 20, 32 << 20); }
     void read(std::size_t begin, std::span<std::byte> rows) override {
         reader_.read_rows(begin, rows.size() / reader_.info().row_bytes(), rows);

@@ -196,7 +196,7 @@ public:
 
     const std::vector<Part>& parts() const override { return parts_; }
 
-    bool by_number() const override {
+    bool divisible() const override {
         for (const std::vector<IdxFile>& files : files_)
             for (const IdxFile& file : files)
                 if (file.compressed()) return false;
@@ -241,7 +241,7 @@ private:
 
 std::unique_ptr<Source> open_idx(const Request& request) { return std::make_unique<IdxSource>(request.sources); }
 
-/// By a folder's file names, or by a file's first bytes or name: what is named like IDX is refused as such.
+/// By a folder's file names, or by a file's first bytes.
 bool recognises_idx(const std::string& source) {
     std::error_code ignored;
     if (fs::is_directory(source, ignored)) {
@@ -251,16 +251,24 @@ bool recognises_idx(const std::string& source) {
         });
     }
     if (!fs::is_regular_file(source, ignored)) return false;
-    const std::string name = fs::path(source).filename().string();
-    if (name.find("idx") != std::string::npos || name.find("-ubyte") != std::string::npos) return true;
     std::array<unsigned char, 4> magic{};
     return first_bytes(source, std::as_writable_bytes(std::span(magic))) && is_magic(magic);
+}
+
+bool claims_idx(const std::string& source) {
+    std::error_code ignored;
+    const std::string name = fs::path(source).filename().string();
+    return fs::is_regular_file(source, ignored) &&
+           (name.find("idx") != std::string::npos || name.find("-ubyte") != std::string::npos);
 }
 
 } // namespace
 
 Format idx_format() {
-    return {"idx", "an IDX file or a folder of them (MNIST and its successors), .gz too", recognises_idx, open_idx, {}};
+    return {
+        "idx",      "an IDX file or a folder of them (MNIST and its successors), .gz too", recognises_idx, open_idx, {},
+        claims_idx,
+    };
 }
 
 } // namespace elbo::convert

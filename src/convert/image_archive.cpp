@@ -4,19 +4,16 @@
 #include "convert/archive_file.hpp"
 
 #include <algorithm>
-#include <array>
 
 namespace elbo::convert {
 
 namespace {
 
-namespace fs = std::filesystem;
-
 class ImageArchives final : public Source {
 public:
     ImageArchives(const std::vector<std::string>& paths, const ImageOptions& options);
     const std::vector<Part>& parts() const override { return items_.parts(); }
-    bool by_number() const override { return false; }
+    bool divisible() const override { return true; } // decoding is what costs
     std::vector<Bad> read(std::size_t part, std::size_t begin, std::size_t count,
                           std::span<const std::span<std::byte>> rows) override;
 
@@ -94,18 +91,6 @@ std::vector<Bad> ImageArchives::read(std::size_t part, std::size_t begin, std::s
 }
 
 } // namespace
-
-bool is_image_archive(const fs::path& path) {
-    constexpr std::array<std::string_view, 12> endings = {".tar",  ".tar.gz", ".tgz", ".tar.bz2",
-                                                          ".tbz2", ".tar.xz", ".txz", ".tar.zst",
-                                                          ".tzst", ".zip",    ".tbz", ".tar.zstd"};
-    std::error_code error;
-    if (!fs::is_regular_file(path, error)) return false;
-    const std::string name = path.filename().string();
-    return std::any_of(endings.begin(), endings.end(),
-                       [&](std::string_view ending) { return name.ends_with(ending); }) ||
-           is_archive(path);
-}
 
 std::unique_ptr<Source> open_image_archives(const std::vector<std::string>& paths, const ImageOptions& options) {
     return std::make_unique<ImageArchives>(paths, options);

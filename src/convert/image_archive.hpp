@@ -3,13 +3,11 @@
 
 #include "convert/image_items.hpp"
 
-#include <filesystem>
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace elbo::convert {
-
-/// True for a tar or zip by its name or by its first bytes.
-bool is_image_archive(const std::filesystem::path& path);
 
 /// Every image of the archives, in their order, read from front to back without unpacking: once for the names, once for
 /// the items; parts that are mixed with each other cost a pass each. Throws InputError naming what is wrong.

@@ -62,7 +62,7 @@ class ImageFolders final : public Source {
 public:
     ImageFolders(const std::vector<std::string>& folders, const ImageOptions& options);
     const std::vector<Part>& parts() const override { return items_.parts(); }
-    bool by_number() const override { return true; }
+    bool divisible() const override { return true; }
     std::vector<Bad> read(std::size_t part, std::size_t begin, std::size_t count,
                           std::span<const std::span<std::byte>> rows) override;
 

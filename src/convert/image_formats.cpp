@@ -1,4 +1,5 @@
 // Folders and archives of images in the table of formats.
+#include "convert/archive_file.hpp"
 #include "convert/convert.hpp"
 #include "convert/image_archive.hpp"
 #include "convert/image_folder.hpp"
@@ -29,10 +30,12 @@ Format images_format() {
 }
 
 Format archive_format() {
-    return {"archive", "a tar (.gz, .bz2, .xz, .zst) or zip of such a folder, read without unpacking it",
-            [](const std::string& source) { return is_image_archive(source); },
+    return {"archive",
+            "a tar (.gz, .bz2, .xz, .zst) or zip of such a folder, read without unpacking it",
+            [](const std::string& source) { return is_archive(source); },
             [](const Request& request) { return open_image_archives(request.sources, options_of(request)); },
-            image_options};
+            image_options,
+            [](const std::string& source) { return is_named_archive(source); }};
 }
 
 } // namespace elbo::convert

@@ -3,11 +3,13 @@
 #include "base/error.hpp"
 #include "convert/convert.hpp"
 #include "convert/elements.hpp"
-#include "storage/input_file.hpp"
+#include "convert/open_files.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
+#include <fstream>
 
 namespace elbo::convert {
 
@@ -82,29 +84,32 @@ private:
     std::vector<std::byte> stored_, column_;
 };
 
-NpyHeader header_of(const storage::InputFile& file) {
+NpyHeader header_of(OpenFiles& files, std::size_t file) {
+    const std::string path = files.path(file).string();
+    const std::size_t size = files.size(file);
     std::size_t place = 0;
-    NpyHeader header = read_npy_header(file.path().string(), [&](std::span<std::byte> out) {
-        const std::size_t count = std::min(out.size(), file.size() - place);
-        file.read(place, out.first(count));
+    NpyHeader header = read_npy_header(path, [&](std::span<std::byte> out) {
+        const std::size_t count = std::min(out.size(), size - place);
+        files.read(file, place, out.first(count));
         place += count;
         return count;
     });
     const std::size_t expected = header.header_bytes + header.data_bytes();
-    if (file.size() != expected) {
-        reject("{}: has {} bytes, expected {} for {} elements{}", file.path().string(), file.size(), expected,
-               describe(header.shape), file.size() < expected ? "; is it cut short?" : "");
+    if (size != expected) {
+        reject("{}: has {} bytes, expected {} for {} elements{}", path, size, expected, describe(header.shape),
+               size < expected ? "; is it cut short?" : "");
     }
     return header;
 }
 
 std::unique_ptr<Source> open_npy(const Request& request) {
+    const auto files = std::make_shared<OpenFiles>();
     std::vector<ArraySource::Named> arrays;
     for (const std::string& source : request.sources) {
-        const auto file = std::make_shared<storage::InputFile>(source);
-        const NpyHeader header = header_of(*file);
-        const auto read = [file, start = header.header_bytes](std::size_t offset, std::span<std::byte> out) {
-            file->read(start + offset, out);
+        const std::size_t file = files->add(source);
+        const NpyHeader header = header_of(*files, file);
+        const auto read = [files, file, start = header.header_bytes](std::size_t offset, std::span<std::byte> out) {
+            files->read(file, start + offset, out);
         };
         arrays.push_back({array_name(fs::path(source).stem().string()), npy_array(source, header, read)});
     }
@@ -112,6 +117,14 @@ std::unique_ptr<Source> open_npy(const Request& request) {
 }
 
 bool recognises_npy(const std::string& source) {
+    std::error_code ignored;
+    if (!fs::is_regular_file(source, ignored)) return false;
+    std::array<char, npy_magic.size()> start{};
+    std::ifstream(source, std::ios::binary).read(start.data(), start.size());
+    return std::string_view(start.data(), start.size()) == npy_magic;
+}
+
+bool claims_npy(const std::string& source) {
     std::error_code ignored;
     return fs::is_regular_file(source, ignored) && fs::path(source).extension() == ".npy";
 }
@@ -143,7 +156,9 @@ std::unique_ptr<Array> npy_array(std::string name, const NpyHeader& header, Read
 }
 
 Format npy_format() {
-    return {"npy", "NumPy's .npy: x.npy y.npy, or train_x.npy test_x.npy ...", recognises_npy, open_npy, {}};
+    return {
+        "npy", "NumPy's .npy: x.npy y.npy, or train_x.npy test_x.npy ...", recognises_npy, open_npy, {}, claims_npy,
+    };
 }
 
 } // namespace elbo::convert

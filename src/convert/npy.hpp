@@ -7,9 +7,13 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace elbo::convert {
+
+/// What a file begins with.
+constexpr std::string_view npy_magic = "\x93NUMPY";
 
 /// What a header says. Halves and booleans are float32 in memory: a boolean as 0 and 1.
 struct NpyHeader {

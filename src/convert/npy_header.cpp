@@ -19,7 +19,6 @@ using storage::ElementType;
 /// NumPy pads to a multiple of 64 and needs 118 bytes for most arrays.
 constexpr std::size_t most_header_bytes = 1 << 16;
 constexpr std::size_t most_dimensions = 32; // as NumPy
-constexpr std::array<char, 6> magic = {'\x93', 'N', 'U', 'M', 'P', 'Y'};
 
 /// Reads {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }, keys in any order.
 class Dictionary {
@@ -172,7 +171,7 @@ NpyHeader read_npy_header(const std::string& where, const std::function<std::siz
     };
     std::array<unsigned char, 12> start{};
     read_all(start, 8);
-    if (std::memcmp(start.data(), magic.data(), magic.size()) != 0) reject("{}: is no NumPy array", where);
+    if (std::memcmp(start.data(), npy_magic.data(), npy_magic.size()) != 0) reject("{}: is no NumPy array", where);
     const unsigned version = start[6];
     if (version < 1 || version > 3) reject("{}: is of NumPy's format {}, expected 1, 2 or 3", where, version);
     const std::size_t length_bytes = version == 1 ? 2 : 4;

@@ -78,7 +78,7 @@ public:
           zip_(std::move(zip)),
           rest_(npy_array(name, header, [this](std::size_t offset, std::span<std::byte> out) { next(offset, out); })) {}
 
-    bool by_number() const override { return false; }
+    bool divisible() const override { return false; }
     void read(std::size_t begin, std::span<std::byte> rows) override { rest_->read(begin, rows); }
 
 private:
@@ -165,7 +165,20 @@ std::unique_ptr<Source> open_npz(const Request& request) {
     return std::make_unique<ArraySource>(std::move(arrays));
 }
 
+/// By the first member of a zip.
 bool recognises_npz(const std::string& source) {
+    const std::string path = file_and_choice(source).first;
+    std::error_code ignored;
+    if (!fs::is_regular_file(path, ignored)) return false;
+    try {
+        ZipFile zip(path);
+        return zip.next() && zip.member().ends_with(".npy");
+    } catch (const InputError&) {
+        return false;
+    }
+}
+
+bool claims_npz(const std::string& source) {
     const std::string path = file_and_choice(source).first;
     std::error_code ignored;
     return fs::is_regular_file(path, ignored) && fs::path(path).extension() == ".npz";
@@ -173,6 +186,8 @@ bool recognises_npz(const std::string& source) {
 
 } // namespace
 
-Format npz_format() { return {"npz", "NumPy's .npz, or one array of it: FILE.npz:x", recognises_npz, open_npz, {}}; }
+Format npz_format() {
+    return {"npz", "NumPy's .npz, or one array of it: FILE.npz:x", recognises_npz, open_npz, {}, claims_npz};
+}
 
 } // namespace elbo::convert

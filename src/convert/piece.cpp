@@ -20,6 +20,19 @@ std::size_t row_bytes(const Part& part) {
     return sum;
 }
 
+/// Of a field's rows with what is left empty behind them, so that the next field's numbers are aligned.
+std::size_t aligned(std::size_t bytes) {
+    constexpr std::size_t widest = sizeof(double);
+    return (bytes + widest - 1) / widest * widest;
+}
+
+/// Of a piece's rows, all fields.
+std::size_t piece_bytes(const Part& part, std::size_t items) {
+    std::size_t sum = 0;
+    for (const Field& field : part.fields) sum += aligned(items * field.row_bytes());
+    return sum;
+}
+
 void append(std::vector<std::byte>& bytes, std::span<const std::byte> more) {
     bytes.insert(bytes.end(), more.begin(), more.end());
 }
@@ -76,11 +89,11 @@ PieceReader::PieceReader(Source& source, const Request& request)
 
 void PieceReader::read(const Piece& piece, bool with_rows, std::vector<std::byte>& bytes) {
     const std::vector<Field>&found = source_.parts()[piece.part].fields, &stored = stored_[piece.part].fields;
-    bytes.resize(piece.count * row_bytes(stored_[piece.part]));
+    bytes.resize(piece_bytes(stored_[piece.part], piece.count));
     std::vector<std::span<std::byte>> place, rows;
     for (std::size_t f = 0, offset = 0; f < stored.size(); ++f) {
         place.push_back(std::span(bytes).subspan(offset, piece.count * stored[f].row_bytes()));
-        offset += place.back().size();
+        offset += aligned(place.back().size());
         rows.push_back(place.back());
         if (found[f].type != stored[f].type) {
             scratch_.resize(piece.count * found[f].row_bytes());
@@ -125,8 +138,11 @@ std::vector<Bad> PieceReader::convert(const Piece& piece, std::size_t field, std
 
 PieceContent content_of(const Part& stored, const Piece& piece, bool with_rows, std::span<const std::byte> bytes) {
     PieceContent content;
-    for (const Field& field : stored.fields)
-        if (with_rows) content.rows.push_back(take(bytes, piece.count * field.row_bytes()));
+    for (const Field& field : stored.fields) {
+        if (!with_rows) break;
+        const std::size_t rows = piece.count * field.row_bytes();
+        content.rows.push_back(take(bytes, aligned(rows)).first(rows));
+    }
     while (!bytes.empty()) {
         const std::size_t item = take_number(bytes);
         const auto text = take(bytes, take_number(bytes));

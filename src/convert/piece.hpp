@@ -1,5 +1,5 @@
-// Some items of a source as bytes that travel between ranks: the rows of each field as they will be stored, then what
-// is bad among them.
+// Some items of a source as bytes that travel between ranks: the rows of each field as they will be stored, where
+// numbers may begin, then what is bad among them.
 #pragma once
 
 #include "convert/convert.hpp"

@@ -10,6 +10,7 @@
 #include "storage/hash.hpp"
 
 #include <algorithm>
+#include <optional>
 
 namespace elbo::convert {
 
@@ -99,7 +100,7 @@ private:
     void each_piece(bool with_rows, Use&& use) {
         PieceReader reader(*source_, request_);
         comm::in_order(
-            world_, pieces_.count(),
+            world_, pieces_.count(), source_->divisible() ? comm::Makers::all : comm::Makers::one,
             [&](std::size_t number, std::vector<std::byte>& bytes) {
                 reader.read(pieces_.at(number), with_rows, bytes);
             },
@@ -253,7 +254,9 @@ void Pipeline::finish() {
 
 void write_items(const Request& request, const Format& format, std::unique_ptr<Source> source, const Progress& progress,
                  const Skipped& skipped, const comm::Communicator& world) {
-    Pipeline(request, format, std::move(source), progress, skipped, world).run();
+    std::optional<Pipeline> pipeline;
+    world.together([&] { pipeline.emplace(request, format, std::move(source), progress, skipped, world); });
+    pipeline->run();
 }
 
 } // namespace elbo::convert

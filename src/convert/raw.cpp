@@ -23,7 +23,7 @@ public:
     }
 
     const std::vector<Part>& parts() const override { return parts_; }
-    bool by_number() const override { return true; }
+    bool divisible() const override { return true; }
 
     std::vector<Bad> read(std::size_t, std::size_t begin, std::size_t,
                           std::span<const std::span<std::byte>> rows) override {

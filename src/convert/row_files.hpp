@@ -1,7 +1,7 @@
 // Files of rows that all have the same length, one after the other.
 #pragma once
 
-#include "storage/input_file.hpp"
+#include "convert/open_files.hpp"
 
 #include <cstddef>
 #include <span>
@@ -17,18 +17,18 @@ public:
     void add(const std::string& path, std::size_t header_bytes, std::size_t row_bytes);
     std::size_t rows() const { return rows_; }
     /// Rows from `begin` on, across files.
-    void read(std::size_t begin, std::span<std::byte> out) const;
+    void read(std::size_t begin, std::span<std::byte> out);
     /// Which row of which file that is: "a.bin: row 17".
     std::string where(std::size_t row) const;
 
 private:
     struct Run {
-        storage::InputFile file;
         std::size_t header_bytes, first, rows;
     };
-    const Run& run_of(std::size_t row) const;
+    std::size_t run_of(std::size_t row) const;
 
-    std::vector<Run> runs_;
+    OpenFiles files_;
+    std::vector<Run> runs_; ///< of each file
     std::size_t rows_ = 0, row_bytes_ = 0;
 };
 

@@ -52,12 +52,14 @@ public:
     virtual ~Source() = default;
     virtual const std::vector<Part>& parts() const = 0;
 
-    /// True where read() may be asked for any range at no more cost than the next one, by several ranks at once.
-    virtual bool by_number() const = 0;
+    /// True where ranks may each read some of the items: what they pass over costs nothing, or much less than what they
+    /// read.
+    virtual bool divisible() const = 0;
 
     /// Items [begin, begin + count) of a part: rows[f] receives those of field f, count * row_bytes. Bad ones' rows are
-    /// left as they are, and returned in order. Where items are not by number each call goes on where the last one
-    /// ended, part after part. InputError where nothing behind can be read either.
+    /// left as they are, and returned in order. Ranges are asked for from front to back, part after part; where the
+    /// source is not divisible each one begins where the last one ended. InputError where nothing behind can be read
+    /// either.
     virtual std::vector<Bad> read(std::size_t part, std::size_t begin, std::size_t count,
                                   std::span<const std::span<std::byte>> rows) = 0;
 

@@ -5,12 +5,13 @@
 #include "convert/division.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace elbo::convert {
 
 namespace {
 
-/// Features of which statistics are kept: six doubles each.
+/// Features of which statistics are kept: eight doubles each.
 constexpr std::size_t most_features = 1 << 21;
 
 Shape with_rows(std::size_t rows, const Shape& row) {
@@ -94,15 +95,22 @@ void Target::write_spooled() {
 
 void Target::write_statistics() {
     const Shape shape = row_shape_.empty() ? Shape{1} : row_shape_;
-    const auto keep = [&](const char* name, std::span<const double> values) {
-        const std::string dataset = fmt::format("/stats{}/{}", dataset_, name);
+    const std::string folder = fmt::format("/stats{}", dataset_);
+    const auto keep = [&](const char* name, std::span<const double> found) {
+        std::vector<double> values(found.begin(), found.end());
+        for (std::size_t i = 0; i < values.size(); ++i)
+            if (statistics_->counts()[i] == 0) values[i] = std::numeric_limits<double>::quiet_NaN(); // nothing is known
+        const std::string dataset = fmt::format("{}/{}", folder, name);
         out_.create(dataset, shape, storage::ElementType::f64);
-        out_.write_rows(dataset, 0, shape[0], std::as_bytes(values));
+        out_.write_rows(dataset, 0, shape[0], std::as_bytes(std::span(values)));
+        out_.attribute(dataset, "rows", fmt::format("{}", rows_)); // that they are of
     };
     keep("mean", statistics_->mean());
     keep("variance", statistics_->variance());
     keep("min", statistics_->least());
     keep("max", statistics_->greatest());
+    if (statistics_->not_finite() > 0)
+        out_.attribute(folder, "not_finite", fmt::format("{}", statistics_->not_finite()));
 }
 
 } // namespace elbo::convert

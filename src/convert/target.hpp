@@ -2,8 +2,8 @@
 #pragma once
 
 #include "convert/convert.hpp"
-#include "convert/statistics.hpp"
 #include "data/order.hpp"
+#include "data/statistics.hpp"
 #include "storage/spool.hpp"
 
 #include <cstddef>
@@ -19,7 +19,7 @@ public:
     /// Creates the dataset. Rows are kept in the order in which they come, or shuffled as the request says.
     Target(storage::DatasetFileWriter& out, std::string dataset, const Field& field, std::size_t rows,
            const Request& request);
-    /// The next rows.
+    /// The next rows, which begin at a multiple of an element's size.
     void put(std::span<const std::byte> rows);
     /// Writes what is left, and statistics where the request asks for those of this field.
     void finish();
@@ -37,7 +37,7 @@ private:
     storage::ElementType type_;
     std::size_t rows_, row_bytes_, chunk_bytes_, written_ = 0;
     std::vector<std::byte> chunk_; ///< rows that do not fill a chunk yet
-    std::optional<Statistics> statistics_;
+    std::optional<data::Statistics> statistics_;
     // Where rows are shuffled: each one goes to its place of a temporary file, and chunks are cut from that.
     std::optional<data::EpochOrder> order_;
     std::optional<storage::Spool> spool_;

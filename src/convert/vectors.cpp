@@ -48,7 +48,7 @@ public:
     VectorSource(const Request& request, const std::vector<Field>& fields)
         : seed_(request.seed), parts_(generated_parts(request, fields)) {}
     const std::vector<Part>& parts() const override { return parts_; }
-    bool by_number() const override { return true; }
+    bool divisible() const override { return true; }
     std::vector<Note> notes() const override { return {{"", "seed", std::to_string(seed_)}}; }
 
 protected:

@@ -4,6 +4,7 @@
 #include "data/types.hpp"
 #include "numerics/prefetch.hpp"
 #include "numerics/widen.hpp"
+#include "storage/hash.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -84,6 +85,8 @@ void Dataset::transform_by(const Transform& transform) {
     least_ = values.least;
     greatest_ = values.greatest;
     facts_.grey = true;
+    if (const std::string figures = transform.fingerprint(); !figures.empty())
+        facts_.fingerprint = storage::fingerprint(facts_.fingerprint, std::as_bytes(std::span(figures)));
     std::vector<float> mean(facts_.mean.begin(), facts_.mean.end());
     transform.apply(mean, nullptr, 0);
     facts_.mean.assign(mean.begin(), mean.begin() + static_cast<std::ptrdiff_t>(elements(transform.shape())));

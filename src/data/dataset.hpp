@@ -57,7 +57,11 @@ public:
     /// True where some scaled value is neither 0 nor 1.
     bool grey() const { return facts_.grey; }
 
-    /// A hash of shape, type and contents, as 16 hexadecimal digits: the same data, wherever it lies.
+    /// The factor on stored values.
+    float scale() const { return scale_; }
+
+    /// A hash of shape, type and contents, and of stored figures that they are transformed by, as 16 hexadecimal
+    /// digits: the same data, wherever it lies.
     const std::string& fingerprint() const { return facts_.fingerprint; }
 
     /// A sample of a dataset in memory.

@@ -39,6 +39,13 @@ Statistics::Statistics(std::size_t elements)
       least_(elements, infinity),
       greatest_(elements, -infinity) {}
 
+Statistics::Statistics(const Moments& moments, std::uint64_t rows) : Statistics(moments.mean.size()) {
+    rows_ = rows;
+    counts_.assign(elements(), static_cast<double>(rows));
+    mean_ = moments.mean;
+    for (std::size_t j = 0; j < elements(); ++j) squares_[j] = moments.variance[j] * counts_[j];
+}
+
 template <class T>
 void Statistics::add_block(std::span<const T> values) {
     const std::size_t width = elements(), count = values.size() / width;

@@ -13,9 +13,16 @@
 
 namespace elbo::data {
 
+/// Of each element.
+struct Moments {
+    std::vector<double> mean, variance; ///< variance: about the mean, divided by the number of values
+};
+
 class Statistics {
 public:
     explicit Statistics(std::size_t elements);
+    /// Rows of which these are known, and no least and greatest values.
+    Statistics(const Moments& moments, std::uint64_t rows);
 
     /// A block of rows in memory type. Values that are not finite are counted and left out. The last bits depend on how
     /// rows are cut into blocks, so callers always cut them alike.
@@ -34,6 +41,7 @@ public:
     std::span<const double> counts() const { return counts_; }
     std::span<const double> mean() const { return mean_; }
     std::vector<double> variance() const; ///< about the mean, divided by the number of values
+    Moments moments() const { return {mean_, variance()}; }
     std::span<const double> least() const { return least_; }
     std::span<const double> greatest() const { return greatest_; }
 

@@ -1,6 +1,7 @@
 #include "data/transform.hpp"
 
 #include "base/error.hpp"
+#include "storage/hash.hpp"
 
 #include <algorithm>
 #include <array>
@@ -34,6 +35,7 @@ TransformStep make_standardise(const Settings& settings, const Shape& shape) {
     Standardise step{over == "element"   ? element
                      : over == "channel" ? channel
                                          : all,
+                     settings.text("figures") == "stored",
                      settings.number("floor"),
                      1,
                      {},
@@ -74,8 +76,17 @@ const auto table = std::to_array<TransformKind>({
        {"offset", Type::number, "0", "added afterwards", Effect::model}}},
      make_scale},
     {{"standardise",
-      "mean 0 and variance 1 by the training samples' figures, which are computed at the start",
-      {{"over",
+      "mean 0 and variance 1 by the training samples' figures",
+      {{"figures",
+        Type::text,
+        "computed",
+        "computed: of the training samples, at the start; stored: those that `elbo convert --stats` has put beside "
+        "data.train, /stats/train/x/mean and variance of /train/x, of all its rows",
+        Effect::model,
+        -no_bound,
+        no_bound,
+        {"computed", "stored"}},
+       {"over",
         Type::text,
         "element",
         "what has figures of its own: every element of a sample, every channel of images, or all together",
@@ -136,10 +147,21 @@ Transform::Transform(std::span<const Settings> steps, const Shape& sample) : sha
         TransformStep step = kind->make(settings, shape_);
         if (std::holds_alternative<Standardise>(step) && standardises())
             reject("{}: data.transform: standardise twice; once is enough", settings.where);
+        require_moments(step, settings.where);
         shapes_.push_back(shape_);
         shape_ = shape_after(step, shape_);
         steps_.push_back(std::move(step));
     }
+}
+
+/// Throws InputError where stored figures cannot be those of the values that come to a step.
+void Transform::require_moments(const TransformStep& step, const std::string& where) const {
+    const Standardise* const standardise = std::get_if<Standardise>(&step);
+    if (standardise == nullptr || !standardise->stored || std::ranges::all_of(steps_, keeps_moments)) return;
+    reject(
+        "{}: data.transform: standardise by stored figures stands behind log1p or clip, but these are figures of the "
+        "values in the file; put it before them, or take computed ones",
+        where);
 }
 
 bool Transform::is_random() const {
@@ -164,8 +186,27 @@ std::optional<std::size_t> Transform::standardises() const {
 
 std::size_t Transform::standardised_elements() const { return elements(shapes_.at(standardises().value())); }
 
-void Transform::standardise_by(const Statistics& statistics) {
-    std::get<Standardise>(steps_.at(standardises().value())).take(statistics);
+bool Transform::standardises_by_stored() const {
+    const std::optional<std::size_t> place = standardises();
+    return place && std::get<Standardise>(steps_[*place]).stored;
+}
+
+Moments Transform::moments_there(Moments samples) const {
+    for (std::size_t i = 0; i < standardises().value(); ++i) advance(steps_[i], samples);
+    return samples;
+}
+
+void Transform::standardise_by(const Moments& moments) {
+    std::get<Standardise>(steps_.at(standardises().value())).take(moments);
+}
+
+std::string Transform::fingerprint() const {
+    if (!standardises_by_stored()) return "";
+    const auto& step = std::get<Standardise>(steps_[*standardises()]);
+    storage::Fingerprint figures("standardise");
+    figures.add(std::as_bytes(std::span(step.mean)));
+    figures.add(std::as_bytes(std::span(step.reciprocal)));
+    return figures.digits();
 }
 
 void Transform::apply_first(std::size_t count, std::span<float> values, const Stream* noise,

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace elbo::data {
@@ -43,8 +44,14 @@ public:
     std::optional<std::size_t> standardises() const;
     /// Elements of a sample where that step stands.
     std::size_t standardised_elements() const;
-    /// Its figures, before anything goes through it.
-    void standardise_by(const Statistics& statistics);
+    /// Whether it goes by figures that stand beside the samples in their file.
+    bool standardises_by_stored() const;
+    /// Means and variances where it stands, of those before all steps.
+    Moments moments_there(Moments samples) const;
+    /// Its figures, of the values where it stands; before anything goes through it.
+    void standardise_by(const Moments& moments);
+    /// Of what a sample becomes besides its own values and the steps: the stored figures; "" where there are none.
+    std::string fingerprint() const;
 
     /// The first `count` steps (all of them: apply) in place: values holds a sample's scaled values, and at its
     /// beginning the result, which is never longer. noise: of training samples; without it random steps do what
@@ -55,6 +62,8 @@ public:
     }
 
 private:
+    void require_moments(const TransformStep& step, const std::string& where) const;
+
     std::vector<TransformStep> steps_;
     std::vector<Shape> shapes_; ///< before each step
     Shape shape_;

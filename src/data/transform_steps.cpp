@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <type_traits>
 
 namespace elbo::data {
 
@@ -13,6 +14,14 @@ namespace {
 /// Words of a sample for this step alone.
 std::array<std::uint32_t, 4> words_of(const Passing& passing) {
     return random_words(*passing.noise, passing.sample, passing.step_number, 0);
+}
+
+/// Moves the part of an image that is kept to its beginning.
+template <class T>
+void keep(const Crop& crop, std::size_t top, std::size_t left, T* values) {
+    const std::size_t row = crop.kept_width * crop.channels;
+    for (std::size_t y = 0; y < crop.kept_height; ++y)
+        std::copy_n(values + ((top + y) * crop.width + left) * crop.channels, row, values + y * row);
 }
 
 /// A number in [0, count), evenly (Lemire 2019, without his rejection: count is below 2^16).
@@ -31,6 +40,11 @@ Interval Scale::after(Interval values) const {
     return {std::min(ends[0], ends[1]), std::max(ends[0], ends[1])};
 }
 
+void Scale::advance(Moments& moments) const {
+    for (double& mean : moments.mean) mean = mean * factor + offset;
+    for (double& variance : moments.variance) variance *= static_cast<double>(factor) * factor;
+}
+
 void Standardise::apply(const Passing& passing) const {
     if (mean.size() != passing.values.size())
         fail("standardise has figures of {} elements, not of {}", mean.size(), passing.values.size());
@@ -47,17 +61,16 @@ Interval Standardise::after(Interval values) const {
     return after;
 }
 
-void Standardise::take(const Statistics& statistics) {
-    const std::size_t elements = statistics.elements();
+void Standardise::take(const Moments& moments) {
+    const std::size_t elements = moments.mean.size();
     const std::size_t groups = over == Over::element ? elements : over == Over::channel ? channels : 1;
-    const std::vector<double> variance = statistics.variance();
     // Every element has as many values, so that means of means are means.
     const double each = static_cast<double>(elements) / static_cast<double>(groups);
     std::vector<double> means(groups), variances(groups);
-    for (std::size_t j = 0; j < elements; ++j) means[j % groups] += statistics.mean()[j] / each;
+    for (std::size_t j = 0; j < elements; ++j) means[j % groups] += moments.mean[j] / each;
     for (std::size_t j = 0; j < elements; ++j) {
-        const double apart = statistics.mean()[j] - means[j % groups];
-        variances[j % groups] += (variance[j] + apart * apart) / each;
+        const double apart = moments.mean[j] - means[j % groups];
+        variances[j % groups] += (moments.variance[j] + apart * apart) / each;
     }
     mean.resize(elements);
     reciprocal.resize(elements);
@@ -95,10 +108,13 @@ void Crop::apply(const Passing& passing) const {
         top = choose(words[0], height - kept_height + 1);
         left = choose(words[1], width - kept_width + 1);
     }
-    float* const values = passing.values.data();
-    for (std::size_t y = 0; y < kept_height; ++y) {
-        const float* const row = values + ((top + y) * width + left) * channels;
-        std::copy_n(row, kept_width * channels, values + y * kept_width * channels); // towards the beginning
+    keep(*this, top, left, passing.values.data());
+}
+
+void Crop::advance(Moments& moments) const {
+    for (std::vector<double>* figures : {&moments.mean, &moments.variance}) {
+        keep(*this, (height - kept_height) / 2, (width - kept_width) / 2, figures->data());
+        figures->resize(kept_height * kept_width * channels);
     }
 }
 
@@ -127,6 +143,30 @@ Shape shape_after(const TransformStep& step, const Shape& shape) {
     cropped[0] = crop->kept_height;
     cropped[1] = crop->kept_width;
     return cropped;
+}
+
+namespace {
+
+template <class Step>
+constexpr bool has_advance = requires(const Step& step, Moments& moments) {
+    step.advance(moments);
+};
+
+} // namespace
+
+bool keeps_moments(const TransformStep& step) {
+    return std::visit([](const auto& one) { return has_advance<std::decay_t<decltype(one)>>; }, step);
+}
+
+void advance(const TransformStep& step, Moments& moments) {
+    std::visit(
+        [&](const auto& one) {
+            if constexpr (has_advance<std::decay_t<decltype(one)>>)
+                one.advance(moments);
+            else
+                fail("means and variances do not pass through this step of data.transform");
+        },
+        step);
 }
 
 } // namespace elbo::data

@@ -32,18 +32,20 @@ struct Scale {
     float factor, offset;
     void apply(const Passing& passing) const;
     Interval after(Interval values) const;
+    void advance(Moments& moments) const;
 };
 
 /// (x - mean) / deviation of each element, each channel or all elements; deviations below `floor` count as that.
 struct Standardise {
     enum class Over { element, channel, all };
     Over over;
+    bool stored; ///< the figures stand beside the samples in their file
     double floor;
     std::size_t channels;                ///< the last extent of images, else 1
     std::vector<float> mean, reciprocal; ///< of each element; empty until standardise_by
     void apply(const Passing& passing) const;
     Interval after(Interval values) const;
-    void take(const Statistics& statistics);
+    void take(const Moments& moments); ///< of the values that come
 };
 
 /// log(1 + x).
@@ -67,6 +69,7 @@ struct Crop {
     bool random;
     void apply(const Passing& passing) const;
     Interval after(Interval values) const { return values; }
+    void advance(Moments& moments) const; ///< of the middle
 };
 
 /// Images mirrored, in training, by the flip of a coin each.
@@ -75,11 +78,17 @@ struct Flip {
     bool horizontal, vertical;
     void apply(const Passing& passing) const;
     Interval after(Interval values) const { return values; }
+    void advance(Moments&) const {} ///< without noise
 };
 
 using TransformStep = std::variant<Scale, Standardise, Log1p, Clip, Crop, Flip>;
 
 /// The shape behind a step that comes to samples of `shape`.
 Shape shape_after(const TransformStep& step, const Shape& shape);
+
+/// Whether means and variances behind a step, as it is without noise, follow from those before it.
+bool keeps_moments(const TransformStep& step);
+/// Those behind a step that keeps them.
+void advance(const TransformStep& step, Moments& moments);
 
 } // namespace elbo::data

@@ -5,9 +5,8 @@
 #include "storage/rows.hpp"
 
 #include <algorithm>
-#include <array>
-#include <fstream>
 #include <list>
+#include <set>
 
 namespace elbo::storage {
 
@@ -48,13 +47,16 @@ DatasetInfo join(const std::vector<Location>& locations, const std::vector<Datas
     info.file = names_of(locations);
     info.stored_bytes = 0;
     std::size_t rows = 0;
+    std::set<fs::path> others; // several may have rows of one
     for (const DatasetInfo& header : headers) {
         require_fit(headers.front(), header);
         rows += header.rows();
         info.stored_bytes += header.stored_bytes;
+        others.insert(header.others.begin(), header.others.end());
         info.ends.push_back(rows);
     }
     info.shape.front() = rows;
+    info.others.assign(others.begin(), others.end());
     info.locations = locations;
     return info;
 }
@@ -80,21 +82,9 @@ std::vector<DatasetInfo> list_datasets(const fs::path& path, Outside outside) {
     return list;
 }
 
-bool is_hdf5(const fs::path& path) {
-    constexpr std::array<char, 8> signature = {'\x89', 'H', 'D', 'F', '\r', '\n', '\x1a', '\n'};
-    std::ifstream file(path, std::ios::binary);
-    // The signature stands at 0, or behind a user block at 512, 1024, 2048 ...
-    for (std::streamoff offset = 0; file; offset = offset == 0 ? 512 : 2 * offset) {
-        std::array<char, 8> found{};
-        file.seekg(offset);
-        if (file.read(found.data(), found.size()) && found == signature) return true;
-    }
-    return false;
-}
-
 std::vector<fs::path> DatasetInfo::files() const {
-    if (locations.empty()) return {file};
-    std::vector<fs::path> all;
+    std::vector<fs::path> all = others;
+    if (locations.empty()) all.emplace_back(file);
     for (const Location& location : locations) all.push_back(location.file);
     return all;
 }

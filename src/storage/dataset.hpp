@@ -42,10 +42,13 @@ struct DatasetInfo {
     std::vector<std::string> filters; ///< of chunks, in the order of writing: "shuffle", "gzip 4"
     std::vector<std::size_t> ends;    ///< of several files' rows joined: the row behind each file's last
     std::vector<Location> locations;  ///< of each of these files; none of one file
+    /// Files besides that the rows lie in: of a virtual dataset (but for numbered ones), of raw data, behind an
+    /// external link.
+    std::vector<std::filesystem::path> others;
     std::size_t rows() const { return shape.at(0); }
     Shape sample_shape() const { return {shape.begin() + 1, shape.end()}; }
-    std::size_t row_bytes() const; ///< in memory
-    std::vector<std::filesystem::path> files() const;
+    std::size_t row_bytes() const;                    ///< in memory
+    std::vector<std::filesystem::path> files() const; ///< all that are read
     /// "b.h5:/x: row 17", as the file counts that holds it.
     std::string where(std::size_t row) const;
 };

@@ -164,6 +164,7 @@ Description describe_dataset(hid_t dataset, const std::string& file, const std::
 
     const std::optional<std::size_t> bytes = bytes_in(info.shape, bytes_of(info.type));
     const fs::path holder = holder_of(dataset);
+    if (holder != fs::path(file)) info.others.push_back(holder);
     if (own.empty()) {
         description.problem = "is a scalar, expected rows (N, ...)";
     } else if (std::ranges::find(info.shape, std::size_t{0}) != info.shape.end()) {
@@ -171,11 +172,9 @@ Description describe_dataset(hid_t dataset, const std::string& file, const std::
     } else if (!bytes) {
         description.problem = fmt::format("claims {} elements, more than any memory holds", describe(info.shape));
     } else if (info.layout == "virtual") {
-        description.problem =
-            virtual_problem(properties.get(), own, holder, fields, references, nesting, info.stored_bytes);
+        description.problem = virtual_problem(properties.get(), own, holder, fields, references, nesting, info);
     } else if (info.layout == "external") {
-        info.stored_bytes = 0;
-        description.problem = raw_problem(properties.get(), *bytes, holder, references, info.stored_bytes);
+        description.problem = raw_problem(properties.get(), *bytes, holder, references, info);
     } else {
         description.problem = filter_problem(filters, file);
         if (description.problem.empty()) description.problem = size_problem(info, *bytes, fs::file_size(holder));

@@ -1,10 +1,12 @@
 // What the HDF5 files of storage/ share: the mutex, messages, opening, types and properties.
 #include "storage/hdf5.hpp"
 
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <fstream>
 #include <unistd.h>
 
 namespace elbo::storage {
@@ -51,6 +53,18 @@ std::string hdf5_message() {
     std::string text;
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_first_message, &text);
     return text.empty() ? "HDF5 gave no reason" : text;
+}
+
+bool is_hdf5(const fs::path& path) {
+    constexpr std::array<char, 8> signature = {'\x89', 'H', 'D', 'F', '\r', '\n', '\x1a', '\n'};
+    std::ifstream file(path, std::ios::binary);
+    // The signature stands at 0, or behind a user block at 512, 1024, 2048 ...
+    for (std::streamoff offset = 0; file; offset = offset == 0 ? 512 : 2 * offset) {
+        std::array<char, 8> found{};
+        file.seekg(offset);
+        if (file.read(found.data(), found.size()) && found == signature) return true;
+    }
+    return false;
 }
 
 FileHandle open_for_reading(const fs::path& file) {

@@ -11,6 +11,8 @@ namespace elbo::storage {
 
 namespace {
 
+/// Below this a dataset is in memory before anybody could wait for it.
+constexpr std::size_t large_dataset = 16 << 20;
 /// Below this a chunk costs more to find than to read.
 constexpr std::size_t small_chunk = 16 << 10;
 /// Above this a chunk is more than a cache takes while a sample of it is wanted.
@@ -44,9 +46,7 @@ struct Chunks {
     }
 };
 
-} // namespace
-
-LayoutVerdict judge_layout(const DatasetInfo& info) {
+LayoutVerdict judge_chunks(const DatasetInfo& info) {
     if (info.chunk.empty()) {
         if (info.layout == "virtual") return {"rows lie in other files or datasets, and cost what they cost there"};
         return {"rows lie one after the other: any of them is read alone at no further cost"};
@@ -55,21 +55,20 @@ LayoutVerdict judge_layout(const DatasetInfo& info) {
     const bool packed = !info.filters.empty();
     const std::string unpacked = packed ? fmt::format(", {} to unpack", bytes_text(chunks.bytes)) : "";
     if (chunks.count == 1 && packed && chunks.bytes > large_chunk) {
-        return {fmt::format("one chunk holds the whole file{}: a sample costs as much as all of them", unpacked), true,
-                advice_for(info)};
+        return {fmt::format("one chunk holds the whole file{}: a sample costs as much as all of them", unpacked), true};
     }
     if (chunks.per_sample > 1) {
         const std::string meaning =
             fmt::format("chunks cut across samples: a sample lies in {} chunks of {} samples each{}",
                         with_commas(chunks.per_sample), with_commas(chunks.rows), unpacked);
         const bool costly = packed || chunks.bytes / chunks.rows < small_chunk;
-        return {meaning, costly, costly ? advice_for(info) : ""};
+        return {meaning, costly};
     }
     if (chunks.rows == 1 && info.rows() > 1) {
         const bool costly = chunks.bytes < small_chunk;
         return {fmt::format("a chunk a sample: {} chunks of {}{}", with_commas(chunks.count), bytes_text(chunks.bytes),
                             costly ? ", each a read of its own" : ""),
-                costly, costly ? advice_for(info) : ""};
+                costly};
     }
     if (!packed) {
         return {fmt::format("a chunk holds {} samples, whole ones: any of them is read alone at no further cost",
@@ -78,7 +77,16 @@ LayoutVerdict judge_layout(const DatasetInfo& info) {
     const bool costly = chunks.bytes > large_chunk;
     return {fmt::format("a chunk holds {} samples, whole ones{} for any of them; blocks of samples cost no more",
                         with_commas(chunks.rows), unpacked),
-            costly, costly ? advice_for(info) : ""};
+            costly};
+}
+
+} // namespace
+
+LayoutVerdict judge_layout(const DatasetInfo& info) {
+    LayoutVerdict verdict = judge_chunks(info);
+    verdict.costly = verdict.costly && info.rows() * info.row_bytes() >= large_dataset;
+    if (verdict.costly) verdict.advice = advice_for(info);
+    return verdict;
 }
 
 } // namespace elbo::storage

@@ -13,7 +13,8 @@ struct LayoutVerdict {
     std::string advice{}; ///< what to do about it; empty where nothing need be done
 };
 
-/// Judges by what a sample costs that is read alone, and what all of them cost in the file's order.
+/// Judges by what a sample costs that is read alone, and what all of them cost in the file's order. A dataset of less
+/// than 16 MiB is costly in no layout: it is read once, in a moment.
 LayoutVerdict judge_layout(const DatasetInfo& info);
 
 } // namespace elbo::storage

@@ -47,14 +47,14 @@ private:
 };
 
 /// Why a virtual dataset cannot be read whole (a source that is missing, too small, refused; elements that no source
-/// gives); empty where it can. Adds what its sources store to stored_bytes. fields: of its records, if one is read.
-/// nesting: how many virtual datasets have led here.
+/// gives); empty where it can. Puts what its sources store, and the files that they lie in, into info. fields: of its
+/// records, if one is read. nesting: how many virtual datasets have led here.
 std::string virtual_problem(hid_t properties, const Shape& shape, const std::filesystem::path& file,
                             std::span<const std::string> fields, const References& references, int nesting,
-                            std::size_t& stored_bytes);
+                            DatasetInfo& info);
 
-/// Why raw data in other files cannot be read whole; empty where it can. bytes: of the dataset.
+/// The same of raw data in other files. bytes: of the dataset.
 std::string raw_problem(hid_t properties, std::size_t bytes, const std::filesystem::path& file,
-                        const References& references, std::size_t& stored_bytes);
+                        const References& references, DatasetInfo& info);
 
 } // namespace elbo::storage

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cctype>
 #include <map>
+#include <set>
 #include <vector>
 
 namespace elbo::storage {
@@ -98,10 +99,16 @@ public:
         return fmt::format("takes {} from {}:{}, which has {}", elements_text(mapping), file, dataset, describe(own));
     }
 
-    std::size_t stored_bytes() const {
-        std::size_t bytes = 0;
-        for (const auto& [name, description] : described_) bytes += description.info.stored_bytes;
-        return bytes;
+    void tell(DatasetInfo& info) const {
+        std::set<fs::path> files;
+        info.stored_bytes = 0;
+        for (const auto& [name, description] : described_) {
+            const DatasetInfo& source = description.info;
+            info.stored_bytes += source.stored_bytes;
+            if (name.first != ".") files.emplace(source.file);
+            files.insert(source.others.begin(), source.others.end());
+        }
+        info.others.insert(info.others.end(), files.begin(), files.end());
     }
 
 private:
@@ -141,7 +148,7 @@ private:
 
 std::string virtual_problem(hid_t properties, const Shape& shape, const fs::path& file,
                             std::span<const std::string> fields, const References& references, int nesting,
-                            std::size_t& stored_bytes) {
+                            DatasetInfo& info) {
     std::size_t count = 0;
     checked(H5Pget_virtual_count(properties, &count), "a virtual dataset's sources");
     Sources sources(file, fields, references, nesting);
@@ -154,7 +161,7 @@ std::string virtual_problem(hid_t properties, const Shape& shape, const fs::path
         numbered = numbered || elements_here < 0;
         mapped += static_cast<double>(std::max<hssize_t>(elements_here, 0));
     }
-    stored_bytes = sources.stored_bytes();
+    sources.tell(info);
     const double all = static_cast<double>(elements(shape));
     if (numbered || mapped >= all) return {};
     return fmt::format("has sources for {:.0f} of {:.0f} elements; the others would be made-up fill values", mapped,
@@ -162,7 +169,8 @@ std::string virtual_problem(hid_t properties, const Shape& shape, const fs::path
 }
 
 std::string raw_problem(hid_t properties, std::size_t bytes, const fs::path& file, const References& references,
-                        std::size_t& stored_bytes) {
+                        DatasetInfo& info) {
+    info.stored_bytes = 0;
     const int count = checked(H5Pget_external_count(properties), "raw data");
     for (int i = 0; i < count; ++i) {
         char name[4096] = {};
@@ -181,11 +189,12 @@ std::string raw_problem(hid_t properties, std::size_t bytes, const fs::path& fil
             return fmt::format("has {} bytes of its numbers in {}, of which {} are there; is that cut short?", size,
                                name, room);
         }
-        stored_bytes += size == H5F_UNLIMITED ? room : size;
+        info.stored_bytes += size == H5F_UNLIMITED ? room : size;
+        info.others.push_back(target.path);
     }
-    if (stored_bytes >= bytes) return {};
+    if (info.stored_bytes >= bytes) return {};
     return fmt::format("needs {} bytes, of which {} lie in its files of raw data; are they cut short?", bytes,
-                       stored_bytes);
+                       info.stored_bytes);
 }
 
 } // namespace elbo::storage

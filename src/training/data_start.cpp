@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "data/blocks.hpp"
+#include "storage/layout.hpp"
 #include "training/schema.hpp"
 
 #include <fmt/format.h>
@@ -69,6 +70,13 @@ void announce_order(const data::Turns& turns, const Trainer& trainer, report::Te
                                   state.epoch + 1, state.order_batch, state.order_pieces));
 }
 
+void warn_of_layout(const storage::DatasetInfo& info, report::Terminal& terminal) {
+    const storage::LayoutVerdict verdict = storage::judge_layout(info);
+    if (verdict.costly)
+        terminal.warning(fmt::format("{}:{}: {}; `{}` stores it in chunks of about 1 MiB", info.file, info.name,
+                                     verdict.meaning, verdict.advice));
+}
+
 } // namespace
 
 void announce_data(const config::Config& config, const Trainer& trainer, report::Terminal& terminal, Monitor& monitor) {
@@ -87,8 +95,7 @@ void announce_data(const config::Config& config, const Trainer& trainer, report:
         terminal.line("data     validation samples are read as they are needed");
     if (!train.in_memory() && !config.data.windowed) terminal.warning(cost_of_single_rows(train.info(), plan));
     for (const data::Dataset* dataset : {&train, trainer.validation_data()})
-        if (const std::string cost = dataset ? data::costly_layout(dataset->info()) : ""; !cost.empty())
-            terminal.warning(cost);
+        if (dataset) warn_of_layout(dataset->info(), terminal);
     if (train.in_memory() && turns.block == 0) return;
     monitor.event("data", {{"in_memory", train.in_memory()},
                            {"bytes", static_cast<std::int64_t>(size)},

@@ -3,6 +3,7 @@
 #include "base/version.hpp"
 #include "comm/node_memory.hpp"
 #include "data/labels.hpp"
+#include "data/stored_moments.hpp"
 #include "numerics/denormals.hpp"
 #include "numerics/matmul.hpp"
 #include "storage/files.hpp"
@@ -25,6 +26,10 @@ namespace {
 constexpr std::size_t piece_bytes = std::size_t{16} << 20; ///< read between two calls of the progress
 
 using SharedSource = std::shared_ptr<const data::Source>;
+
+storage::Outside outside_of(const config::Data& settings) {
+    return settings.allow_external ? storage::Outside::allowed : storage::Outside::refused;
+}
 
 /// What a fraction of data.train is for; nothing where all of it is for training.
 std::optional<data::Selection> selection_of(const config::Data& settings, const storage::DatasetInfo& train,
@@ -164,8 +169,7 @@ void refuse_other_shapes(const config::Data& settings, const storage::DatasetInf
 
 storage::DatasetReader open_data(const std::vector<std::string>& texts, std::string_view preferred,
                                  const config::Data& settings) {
-    const auto outside = settings.allow_external ? storage::Outside::allowed : storage::Outside::refused;
-    return storage::DatasetReader(storage::locate(texts, preferred, outside), outside);
+    return storage::DatasetReader(storage::locate(texts, preferred, outside_of(settings)), outside_of(settings));
 }
 
 storage::DatasetInfo train_header(const config::Data& settings) {
@@ -197,7 +201,8 @@ Inputs read_inputs(const comm::Nodes& nodes, const config::Config& config, std::
     const DataPlan plan = agreed_plan(nodes, config, train->info(), validation_info, virtual_ranks);
     Inputs inputs{load(nodes, train, plan.train_in_memory, settings, progress), std::nullopt, plan, labels};
     if (validation) inputs.validation = load(nodes, validation, plan.validation_in_memory, settings, progress);
-    transform_inputs(nodes.world(), config, inputs);
+    transform_inputs(nodes.world(), config, inputs,
+                     [&] { return data::stored_moments(train->file_info(), outside_of(settings)); });
     return inputs;
 }
 

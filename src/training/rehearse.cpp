@@ -1,6 +1,7 @@
 // `elbo train --rehearse`: the whole way once, small, in a temporary folder.
 #include "base/text.hpp"
 #include "storage/files.hpp"
+#include "training/measure.hpp"
 #include "training/run_folder.hpp"
 #include "training/start.hpp"
 #include "training/train.hpp"
@@ -18,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-constexpr int steps_before_resume = 2, steps_after_resume = 1;
+constexpr std::uint64_t steps_before_resume = 2, steps_after_resume = 1;
 constexpr std::uint64_t validation_samples = 1024;
 
 /// A folder of rank 0's that is gone when the rehearsal is over, however it ends.
@@ -52,14 +53,8 @@ void check_writable(const fs::path& output) {
         reject("{}: no permission to write, so {} could not be made", parent.string(), output.string());
 }
 
-void steps(Trainer& trainer, int count) {
-    for (int i = 0; i < count; ++i) {
-        if (trainer.epoch_done()) {
-            ++trainer.state().epoch;
-            trainer.state().position = 0;
-        }
-        trainer.step();
-    }
+void make_finite_steps(Trainer& trainer, std::uint64_t count) {
+    make_steps(trainer, count);
     trainer.collect();
     if (!std::isfinite(trainer.state().epoch_sum.elbo()))
         throw comm::AgreedError("the ELBO is not finite within three steps; try a lower optimizer.rate",
@@ -73,9 +68,9 @@ void first_half(const comm::Communicator& world, const config::Config& config, c
     trainer.initialise();
     terminal.line(fmt::format("model       {}, {} parameters", describe_model(config, trainer.model()),
                               with_commas(trainer.model().parameters().trainable())));
-    steps(trainer, 1);
+    make_finite_steps(trainer, 1);
     const auto start = Clock::now();
-    steps(trainer, steps_before_resume - 1);
+    make_finite_steps(trainer, steps_before_resume - 1);
     const std::chrono::duration<double> a_step = Clock::now() - start;
     trainer.validate(validation_samples);
     terminal.line("steps       done, validation done");
@@ -105,7 +100,7 @@ Exit rehearse(const comm::Communicator& world, const config::Config& config, con
     first_half(world, config, folder.path(), terminal);
     Trainer resumed(world, config, virtual_ranks_at_start(world, config));
     resumed.restore(folder.path() / "checkpoint.h5");
-    steps(resumed, steps_after_resume);
+    make_finite_steps(resumed, steps_after_resume);
     terminal.line("resume      done");
     terminal.outcome(fmt::format("would run: {} epochs to {}", config.training.epochs, paths.folder.string()));
     return Exit::done;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace elbo::training {
@@ -69,18 +70,41 @@ data::Statistics survey(const comm::Communicator& world, const data::Dataset& da
     return all;
 }
 
+/// What is stored, where the transform standardises. Rank 0 reads it for all: another host may have another copy of the
+/// file. Collective.
+data::Moments stored_there(const comm::Communicator& world, const StoredMoments& stored, const data::Dataset& dataset,
+                           const data::Transform& transform) {
+    const std::size_t count = elements(dataset.info().sample_shape());
+    std::vector<double> figures(2 * count);
+    world.on_first([&] {
+        const data::Moments read = stored();
+        std::ranges::copy(read.variance, std::ranges::copy(read.mean, figures.begin()).out);
+    });
+    world.sum(std::span(figures)); // the others' are zeros, which change no bit
+    const auto middle = figures.begin() + static_cast<std::ptrdiff_t>(count);
+    data::Moments moments{{figures.begin(), middle}, {middle, figures.end()}};
+    const double scale = dataset.scale();
+    for (double& mean : moments.mean) mean *= scale;
+    for (double& variance : moments.variance) variance *= scale * scale;
+    return transform.moments_there(std::move(moments));
+}
+
 } // namespace
 
 Shape transformed(const config::Data& settings, const Shape& sample) {
     return settings.transform.empty() ? sample : data::Transform(settings.transform, sample).shape();
 }
 
-void transform_inputs(const comm::Communicator& world, const config::Config& config, Inputs& inputs) {
+void transform_inputs(const comm::Communicator& world, const config::Config& config, Inputs& inputs,
+                      const StoredMoments& stored) {
     const std::vector<config::Settings>& steps = config.data.transform;
     if (steps.empty()) return;
     data::Transform transform =
         agreed(world, [&] { return data::Transform(steps, inputs.train.info().sample_shape()); });
-    if (transform.standardises()) transform.standardise_by(survey(world, inputs.train, transform));
+    if (transform.standardises_by_stored() && stored)
+        transform.standardise_by(stored_there(world, stored, inputs.train, transform));
+    else if (transform.standardises())
+        transform.standardise_by(survey(world, inputs.train, transform).moments());
     world.together([&] {
         inputs.train.transform_by(transform);
         if (inputs.validation) inputs.validation->transform_by(transform);

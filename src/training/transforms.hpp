@@ -1,6 +1,7 @@
 // data.transform for a training's datasets: its steps, and the figures of the training samples that some go by.
 #pragma once
 
+#include "data/statistics.hpp"
 #include "training/inputs.hpp"
 
 #include <functional>
@@ -10,9 +11,14 @@ namespace elbo::training {
 /// What becomes of samples of a shape. Throws InputError where a step does not fit.
 Shape transformed(const config::Data& settings, const Shape& sample);
 
-/// Has the datasets go through the configured steps from now on; where one standardises, all ranks go through the
-/// training samples once, each a part. Collective.
-void transform_inputs(const comm::Communicator& world, const config::Config& config, Inputs& inputs);
+/// Reads what is stored of the training samples' values.
+using StoredMoments = std::function<data::Moments()>;
+
+/// Has the datasets go through the configured steps from now on. Where one standardises, it goes by what is stored, if
+/// that is asked for and there is a file that could have it; else all ranks go through the training samples once, each
+/// a part. Collective.
+void transform_inputs(const comm::Communicator& world, const config::Config& config, Inputs& inputs,
+                      const StoredMoments& stored = {});
 
 /// The same of another dataset alone. train() gives the training samples where a step standardises by their figures.
 /// Collective.

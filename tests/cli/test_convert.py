@@ -286,6 +286,58 @@ class Others(Converting):
         self.assertIn("--components 0", self.refused("ppca", "--components", 0))
 
 
+class Recognition(Converting):
+    """Files are what is in them, whatever they are called."""
+
+    def recognised(self, content, expected, *arguments):
+        """What an unknown name and misleading ones give."""
+        for name in ("mystery", "x.npy", "x.npz", "x.csv", "x.zip", "x-idx3-ubyte", "train.bin"):
+            self.write(name, content)
+            found = self.convert(name, *arguments)
+            self.assertEqual(self.attributes["format"], expected, name)
+            (self.folder / name).unlink()
+        return found
+
+    def saved(self, save, *arrays, **named):
+        save(self.folder / "saved", *arrays, **named)
+        [path] = self.folder.glob("saved*")
+        content = path.read_bytes()
+        path.unlink()
+        return content
+
+    def test_every_kind_by_its_content(self):
+        x = random.integers(0, 256, (6, 4, 5), np.uint8)
+        self.same(self.recognised(self.saved(np.save, x), "npy")["train/x"], x)
+        for save in (np.savez, np.savez_compressed):
+            self.same(self.recognised(self.saved(save, x=x), "npz")["train/x"], x)
+        idx = bytes([0, 0, 8, 3]) + struct.pack(">3I", *x.shape) + x.tobytes()
+        table = "a;b;c\n1;2;u\n3;4;v\n"
+        for packed in (bytes, gzip.compress):
+            self.same(self.recognised(packed(idx), "idx")["train/x"], x)
+            found = self.recognised(packed(table.encode()), "csv", "--label-column", "c")
+            self.same(found["train/x"], np.array([[1, 2], [3, 4]], np.float32))
+            self.same(found["train/y"], np.array([0, 1], np.uint8))
+        with h5py.File(self.folder / "saved", "w") as file:
+            file["x"] = x
+        self.same(self.recognised((self.folder / "saved").read_bytes(), "hdf5")["train/x"], x)
+
+    def test_an_array_of_an_unnamed_npz(self):
+        self.write("mystery", self.saved(np.savez, a=np.arange(5), b=np.arange(6.0)))
+        self.same(self.convert("mystery:b")["train/x"], np.arange(6.0))
+
+    def test_what_is_nothing_known(self):
+        for content in ("some words\nand more\n", "Dear all, hello\nyours, sincerely\n", "", "1,2\n3\n", bytes(1000),
+                        gzip.compress(b"no table"), b"PK\x03\x04 no archive", b"\x93NUMPX\x01\x00", "1 2 3\n4 5 6\n"):
+            message = self.refused(self.write("mystery", content))
+            self.assertIn("mystery: is in no format known to elbo (known: idx: ", message)
+            self.assertIn("--from names one", message)
+
+    def test_a_name_says_what_is_wrong_with_a_file_that_is_nothing(self):
+        for name, words in (("x.npy", "is no NumPy array"), ("x.npz", "is no zip archive"), ("x.zip", "cannot be read as an archive"),
+                            ("x-idx3-ubyte", "expected an IDX file's"), ("x.csv", 'is "upon", expected a number')):
+            self.assertIn(words, self.refused(self.write(name, "PK once\nupon\n")), name)
+
+
 class Options(Converting):
     def setUp(self):
         super().setUp()
@@ -332,6 +384,20 @@ class Options(Converting):
         for name, expected in (("mean", x.mean(0)), ("variance", x.var(0)), ("min", x.min(0)), ("max", x.max(0))):
             np.testing.assert_allclose(found[f"stats/train/x/{name}"], expected, rtol=1e-12)
 
+    def test_statistics_are_those_of_finite_values(self):
+        x = random.standard_normal((1000, 4))
+        x[3, 0], x[5:7, 1], x[:, 2] = np.nan, np.inf, np.nan
+        np.savez(self.folder / "s.npz", y=np.arange(1000, dtype=np.uint8), x=x)
+        found = self.convert("s.npz", "--stats")
+        self.same(found["train/x"], x)
+        finite = np.where(np.isfinite(x), x, np.nan)[:, [0, 1, 3]]
+        for name, expected in (("mean", np.nanmean(finite, 0)), ("variance", np.nanvar(finite, 0)),
+                               ("min", np.nanmin(finite, 0)), ("max", np.nanmax(finite, 0))):
+            np.testing.assert_allclose(found[f"stats/train/x/{name}"][[0, 1, 3]], expected, rtol=1e-12)
+            self.assertTrue(np.isnan(found[f"stats/train/x/{name}"][2]), name)
+        with h5py.File(self.folder / "out.h5") as file:
+            self.assertEqual(file["stats/train/x"].attrs["not_finite"], "1003")
+
     def test_where_it_is_from(self):
         self.convert("x.npy", "y.npy", "--limit", 900, "--split", "train=0.5,test=0.5")
         self.assertEqual(self.attributes["source"], "x.npy y.npy")
@@ -358,7 +424,11 @@ class Ranks(Converting):
 
     def test_the_same_contents_on_1_to_4_ranks(self):
         self.save("x.npy", np.asfortranarray(random.integers(0, 256, (5000, 28, 28), np.uint8)))
-        np.savez(self.folder / "m.npz", x=random.standard_normal((3000, 200)))
+        x, y = random.standard_normal((3000, 200)), np.arange(3000, dtype=np.uint8)
+        np.savez(self.folder / "m.npz", y_train=y, x_train=x, x_test=x[:700], y_test=y[:700])
+        np.savez_compressed(self.folder / "bool.npz", x=random.random((50000, 100)) < 0.1)
+        idx = bytes([0, 0, 8, 2]) + struct.pack(">2I", 30000, 100) + random.bytes(3000000)
+        self.write("packed.gz", gzip.compress(idx, 1))
         pd.DataFrame(random.standard_normal((4000, 30))).to_csv(self.folder / "t.csv", index=False)
         bad = random.standard_normal((200000, 3))
         bad[[5, 70000, 199999]] = 1e300
@@ -366,6 +436,7 @@ class Ranks(Converting):
         for arguments in (["sprites", "--train", 3000, "--test", 100, "--size", 32],
                           ["x.npy", "--split", "train=0.9,validation=0.1", "--stats", "--shuffle-seed", 2],
                           ["m.npz", "--stats"], ["t.csv", "--split", "train=0.5,test=0.5"],
+                          ["bool.npz", "--type", "uint8", "--compress", "gzip"], ["packed.gz", "--limit", 25000],
                           ["bad.npy", "--type", "float32", "--skip-bad", "--stats"]):
             self.elbo("convert", *arguments, "one.h5", "--force")
             for ranks in (1, 2, 3, 4):
@@ -378,14 +449,34 @@ class Ranks(Converting):
         values = random.standard_normal((200000, 3))
         values[[60000, 70000, 150000]] = 1e300
         self.save("bad.npy", values)
+        np.savez(self.folder / "bad.npz", x=values)
         for ranks in (None, 1, 2, 3, 4):
+            self.assertIn("item 60000: 1e+300 is no float32", self.refused("bad.npz", "--type", "float32", ranks=ranks))
             self.assertIn("item 60000: 1e+300 is no float32", self.refused("bad.npy", "--type", "float32", ranks=ranks))
             self.assertIn("nowhere.npy", self.refused("nowhere.npy", ranks=ranks))
+            self.assertIn("would be called test", self.refused("sprites", "--split", "train=0.5,test=0.5", ranks=ranks))
 
     def test_copies_that_mpi_does_not_know_of_are_refused(self):
         result = self.elbo("convert", "sprites", "out.h5", env={"SLURM_NTASKS": 4, "SLURM_PROCID": 0}, expect=2)
         self.assertIn("mpirun", result.err)
         self.assertEqual(self.files(), [])
+
+
+class ManyFiles(Converting):
+    def test_more_sources_than_a_process_may_open(self):
+        x = random.integers(0, 256, (200, 3, 32, 32, 3), np.uint8)
+        for number, images in enumerate(x):
+            (self.folder / f"{number:03}").mkdir()
+            self.save(f"{number:03}/x.npy", images)
+            self.write(f"{number:03}.raw", images.tobytes())
+            self.write(f"data_batch_{number:03}.bin", b"".join(b"\7" + image.transpose(2, 0, 1).tobytes() for image in images))
+        for pattern, options in (("*/x.npy", ""), ("*.raw", "--from raw --shape 32x32x3 --type uint8"), ("data_batch_*.bin", "")):
+            command = " ".join(elbo_cli.command_line(["convert"]))
+            result = subprocess.run(f"ulimit -n 64; {command} {pattern} out.h5 --force {options}", shell=True, check=False,
+                                    cwd=self.folder, env=elbo_cli.environment(), capture_output=True, encoding="utf-8")
+            self.assertEqual(result.returncode, 0, result)
+            with h5py.File(self.folder / "out.h5") as file:
+                self.same(file["train/x"][()], x.reshape(600, 32, 32, 3))
 
 
 class Memory(Converting):

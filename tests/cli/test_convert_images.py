@@ -51,10 +51,10 @@ class Images(elbo_cli.Case):
             self.names = {name: file[name].attrs.get("names") for name in found}
         return found
 
-    def refused(self, source, *options):
+    def refused(self, source, *options, **how):
         """The message; nothing may be left behind."""
         before = self.files()
-        result = self.elbo("convert", source, "refused.h5", *options, expect=2)
+        result = self.elbo("convert", source, "refused.h5", *options, expect=2, **how)
         self.assertEqual(self.files(), before)
         self.assertEqual(result.err.count("elbo:"), 1, result)
         return result.err
@@ -180,6 +180,29 @@ class Sources(Images):
                 same = subprocess.run(["h5diff", "-v", "alone.h5", "ranks.h5"], cwd=self.folder, capture_output=True,
                                       encoding="utf-8", check=False)
                 self.assertEqual(same.returncode, 0, same.stdout)
+
+    def test_ranks_divide_an_archive(self):
+        """Parts mixed with each other, several pieces of a mebibyte each, and damaged images in two of them."""
+        images = {f"{'test' if number % 3 == 2 else 'train'}/{'ab'[number % 2]}/{number:03}.png":
+                  encoded(Image.fromarray(noise(number, 48, 48, 3)), "PNG") for number in range(700)}
+        with tarfile.open(self.folder / "whole.tar.gz", "w:gz", compresslevel=1) as tar:
+            for name, content in images.items():
+                about = tarfile.TarInfo(name)
+                about.size = len(content)
+                tar.addfile(about, io.BytesIO(content))
+        for name in ("train/b/007.png", "train/a/688.png", "test/b/689.png"):
+            images[name] = images[name][:2000]
+        with zipfile.ZipFile(self.folder / "damaged.zip", "w") as out:
+            for name, content in images.items():
+                out.writestr(name, content)
+        for source, *options in (["whole.tar.gz"], ["damaged.zip", "--skip-bad", "--shuffle-seed", 1]):
+            alone = self.converted(source, *options, out="alone.h5")
+            self.assertEqual(len(alone["train/x"]) + len(alone["test/x"]), 700 if len(options) == 0 else 697)
+            for ranks in (1, 2, 3, 4):
+                self.converted(source, *options, out="ranks.h5", ranks=ranks)
+                self.assertEqual((self.folder / "alone.h5").read_bytes(), (self.folder / "ranks.h5").read_bytes(), ranks)
+        for ranks in (None, 1, 2, 3, 4):
+            self.assertIn("damaged.zip: train/b/007.png: is a PNG cut short", self.refused("damaged.zip", ranks=ranks))
 
     def test_several_sources(self):
         one = self.converted("photos")

@@ -102,6 +102,19 @@ print(f"{records['image'].mean():.6g}")
         self.assertIn("did you mean image?", wrong)
         self.assertIn("name a field", self.refused("inspect", "records.h5:/table"))
 
+    def test_booleans_train_as_zeros_and_ones(self):
+        self.make("""
+x = numpy.random.rand(60, 4, 3) < 0.3
+with h5py.File("x.h5", "w") as file:
+    file["x"], file["numbers"] = x, x.astype("f4")
+""")
+        out = self.inspect("x.h5")
+        self.assertIn("\n  x  60 x 4 x 3 boolean\n", out)
+        self.assertRegex(self.of(out, "/x"), r"type +boolean\n")
+        self.assertRegex(self.of(out, "/x"), r"range +0 to 1\n")
+        same = [self.train(name, f"data.train=x.h5:/{name}", "model.likelihood=bernoulli") for name in ("x", "numbers")]
+        self.assertEqual(same[0], same[1])
+
     def test_not_a_number_is_named_with_file_and_row(self):
         self.make("""
 for part in (1, 2):
@@ -143,16 +156,18 @@ x.tofile("raw.bin")
 x = numpy.random.randint(0, 255, (600, 400, 400), "u1")
 with h5py.File("x.h5", "w") as file:
     file.create_dataset("one", data=x, chunks=x.shape, compression="gzip", compression_opts=1)
-    file.create_dataset("single", data=x[:, :8, :8], chunks=(1, 8, 8))
-    file.create_dataset("across", data=x[:, :40, :40], chunks=(100, 10, 40), compression="gzip")
+    file.create_dataset("single", data=x.reshape(30000, 80, 40)[:6000], chunks=(1, 80, 40))
+    file.create_dataset("across", data=x[:, :200, :200], chunks=(100, 50, 200), compression="gzip", compression_opts=1)
+    file.create_dataset("small", data=x[:, :8, :8], chunks=(1, 8, 8))
     file.create_dataset("rows", data=x[:, :8, :8], chunks=(64, 8, 8), compression="gzip", compression_opts=3, shuffle=True)
     file["binary"] = x[:, :8, :8] % 2
     file.create_dataset("plain", data=x[:, :8, :8], chunks=(64, 8, 8))
 """)
         out = self.inspect("x.h5")
-        flat = {name: re.sub(r"\s+", " ", self.of(out, "/" + name)) for name in ("one", "single", "across", "rows", "binary", "plain")}
+        flat = {name: re.sub(r"\s+", " ", self.of(out, "/" + name)) for name in ("one", "single", "across", "small", "rows", "binary", "plain")}
         self.assertIn("one chunk holds the whole file, 91.6 MiB to unpack", flat["one"])
-        self.assertIn("a chunk a sample: 600 chunks of 64 B", flat["single"])
+        self.assertIn("a chunk a sample: 6,000 chunks of 3.12 KiB", flat["single"])
+        self.assertIn("a chunk a sample: 600 chunks of 64 B", flat["small"])
         self.assertIn("a sample lies in 4 chunks of 100 samples each", flat["across"])
         self.assertIn("a chunk holds 64 samples, whole ones, 4.00 KiB to unpack", flat["rows"])
         self.assertIn("64 x 8 x 8, 4.00 KiB each, shuffle, gzip 3", flat["rows"])
@@ -162,6 +177,12 @@ with h5py.File("x.h5", "w") as file:
             self.assertEqual("elbo convert x.h5 x-rows.h5" in flat[name], name in ("one", "single", "across"), flat[name])
         for line in out.splitlines():
             self.assertLessEqual(len(line), 80, line)
+        # Training says the same at its start.
+        (self.folder / "small.yaml").write_text(CONFIGURATION, encoding="utf-8")
+        for name in ("single", "small"):
+            said = self.elbo("train", "small.yaml", f"output=runs/{name}", f"data.train=x.h5:/{name}", "training.epochs=1")
+            words = "each a read of its own; `elbo convert x.h5 x-rows.h5` stores it in chunks of about 1 MiB"
+            self.assertEqual(words in re.sub(r"\s+", " ", said.err), name == "single", said)
 
     def test_a_filter_that_is_missing_is_named(self):
         self.make("""
@@ -384,6 +405,42 @@ with h5py.File("x.h5", "w") as file:
         self.assertGreater(abs(elbos["clipped"] / elbos["scaled"] - 1), 4e-2)
         self.assertIn("of which the model sees 4 x 3",
                       self.elbo("train", "small.yaml", "--fresh", "data.train=x.h5:/x", "data.transform=[{crop: [4, 3]}]").out)
+
+    def test_standardise_by_stored_figures(self):
+        self.make("""
+x = (numpy.random.rand(90, 6, 5) * numpy.linspace(20, 250, 5)).astype("u1")
+for name, rows in (("all", x), ("one", x[:31]), ("two", x[31:])): h5py.File(f"{name}.h5", "w")["x"] = rows
+""")
+        for name in ("all", "one", "two"):
+            self.elbo("convert", f"{name}.h5", f"with-{name}.h5", "--stats")
+
+        def train(name, figures, *more, **options):
+            return self.train(name, "training.virtual_ranks=2", "data.transform=[{scale: 3, offset: 1}, {crop: [4, 5]}, "
+                              f"{{standardise: {{figures: {figures}}}}}]", *more, **options)
+
+        computed = train("computed", "computed", "data.train=with-all.h5")
+        stored = train("stored", "stored", "data.train=with-all.h5")
+        self.assertEqual(train("ranks", "stored", "data.train=with-all.h5", ranks=2), stored)
+        joined = train("joined", "stored", "data.train=[with-one.h5, with-two.h5]")
+        for found in (stored, joined):
+            self.assertEqual(len(found), len(computed))
+            for one, other in zip(found, computed):  # figures are rounded to floats
+                self.assertAlmostEqual(one["elbo"] / other["elbo"], 1, delta=1e-6)
+
+        missing = self.refused("train", "small.yaml", "output=runs/missing", "data.train=all.h5",
+                               "data.transform=[{standardise: {figures: stored}}]", ranks=2)
+        for words in ("all.h5: no dataset /stats/x/mean", "`elbo convert all.h5 OUT.h5 --stats` stores them"):
+            self.assertIn(words, " ".join(missing.split()))
+        # Other figures are other data, and rows that came later are noticed.
+        self.make("""
+with h5py.File("with-all.h5", "r+") as file: file["stats/train/x/variance"][...] *= 2
+""")
+        self.assertIn("fingerprint", self.refused("train", "runs/stored/configuration.yaml", "training.epochs=3"))
+        self.make("""
+with h5py.File("with-all.h5", "r+") as file: file["stats/train/x/mean"].attrs["rows"] = "80"
+""")
+        self.assertIn("is of 80 rows, but /train/x has 90",
+                      " ".join(self.refused("train", "runs/stored/configuration.yaml", "output=runs/later").split()))
 
     def test_random_steps_do_not_depend_on_who_makes_them(self):
         steps = ("data.train=x.h5:/x", "data.validation=x.h5:/x", "training.virtual_ranks=2",

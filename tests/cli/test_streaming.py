@@ -109,8 +109,8 @@ class Streaming(elbo_cli.Case):
         left_open = ("data.block=~", "data.window=~", "training.epochs=1")
         self.train("open", *left_open, ranks=2)
         kept = (self.folder / "runs/open/configuration.yaml").read_text(encoding="utf-8")
-        self.assertIn("  block: 431\n", kept)  # one chunk
-        self.assertIn("  window: 27584\n", kept)
+        self.assertIn("  block: 431\n", kept)  # all there are
+        self.assertIn("  window: 110336\n", kept)
         out = self.train("open", *left_open[:2], "training.epochs=2").out
         self.assertIn("training.epochs: 1 -> 2", out)
         self.assertNotIn("data.block", out)
@@ -194,6 +194,26 @@ class Trouble(elbo_cli.Case):
                 status = elbo_cli.status(self.folder / "runs" / f"{name}{ranks}")
                 self.assertEqual((status["state"], status["exit"]), ("failed", 2))
                 self.assertIn(message, status["message"])
+
+    def test_a_source_of_a_virtual_dataset_that_changes(self):
+        python = interpreter()
+        if python is None:
+            self.skipTest("no Python with h5py (Debian: python3-h5py)")
+        script = ("import h5py\n"
+                  "layout = h5py.VirtualLayout((431, 8, 8), 'u1')\n"
+                  "layout[:] = h5py.VirtualSource('source.h5', 'train/x', (431, 8, 8))\n"
+                  "h5py.File('virtual.h5', 'w').create_virtual_dataset('x', layout)\n")
+        source = self.folder / "source.h5"
+        shutil.copy(self.folder / "sprites.h5", source)
+        subprocess.run([python, "-c", script], cwd=self.folder, check=True)
+        for ranks in (None, 2):
+            process = self.start(f"virtual{ranks}", "data.train=virtual.h5:/x", ranks=ranks)
+            self.wait_for_steps(f"virtual{ranks}")
+            os.utime(source, (1e9, 1e9))
+            said = process.communicate(timeout=60)[0]
+            self.assertEqual(process.returncode, 2, said)
+            self.assertIn("source.h5: was written to while it was read", plain(said))
+            os.utime(source)
 
     @unittest.skipUnless(PRELOAD, "no library that makes reads fail")
     def test_a_disk_that_cannot_read(self):

@@ -1,6 +1,5 @@
-// Elements in another type keep their values or are refused; statistics in one pass.
+// Elements in another type keep their values or are refused.
 #include "convert/elements.hpp"
-#include "convert/statistics.hpp"
 #include "support/files.hpp"
 
 #include <cmath>
@@ -37,34 +36,6 @@ TEST(Elements, WholeNumbersStayThemselves) {
     EXPECT_TRUE(converted(ElementType::f64, 1e39, ElementType::f32, single));
     EXPECT_FALSE(converted(ElementType::f64, std::nan(""), ElementType::f32, single)) << "training says where it is";
     EXPECT_TRUE(std::isnan(single));
-}
-
-TEST(Statistics, AreThoseOfTheWholeWhateverTheBlocks) {
-    constexpr std::size_t rows = 1000, features = 3;
-    std::vector<float> x(rows * features);
-    // Far from zero, where sums of squares lose all digits.
-    for (std::size_t i = 0; i < x.size(); ++i) x[i] = 1e5F + static_cast<float>(i * 7919 % 1013) / 8;
-    for (const std::size_t block : {1, 7, 256, 1000}) {
-        Statistics statistics(features);
-        for (std::size_t begin = 0; begin < rows; begin += block) {
-            const std::size_t count = std::min(block, rows - begin);
-            statistics.add(ElementType::f32, std::as_bytes(std::span(x).subspan(begin * features, count * features)));
-        }
-        for (std::size_t f = 0; f < features; ++f) {
-            double mean = 0, squares = 0, least = x[f], greatest = x[f];
-            for (std::size_t i = f; i < x.size(); i += features) mean += x[i] / static_cast<double>(rows);
-            for (std::size_t i = f; i < x.size(); i += features) {
-                squares += (x[i] - mean) * (x[i] - mean);
-                least = std::min<double>(least, x[i]);
-                greatest = std::max<double>(greatest, x[i]);
-            }
-            // Double precision's rounding over 1000 terms.
-            EXPECT_NEAR(statistics.mean()[f], mean, 1e-9 * mean);
-            EXPECT_NEAR(statistics.variance()[f], squares / rows, 1e-9 * squares / rows);
-            EXPECT_EQ(statistics.least()[f], least);
-            EXPECT_EQ(statistics.greatest()[f], greatest);
-        }
-    }
 }
 
 } // namespace

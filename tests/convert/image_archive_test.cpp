@@ -82,9 +82,9 @@ TEST(ImageArchive, EveryKindGivesTheSame) {
         {"e.zip", "zip", ""}, {"f.tar.bz2", "pax", "bzip2"},  {"g.unnamed", "pax", "xz"}};
     for (const auto& [name, format, filter] : kinds) {
         write_archive(folder / name, format, filter, two_classes());
-        EXPECT_TRUE(is_image_archive(folder / name)) << name;
+        EXPECT_TRUE(is_archive(folder / name)) << name;
         const auto source = open_image_archives({folder / name}, {});
-        EXPECT_FALSE(source->by_number());
+        EXPECT_TRUE(source->divisible());
         ASSERT_EQ(source->parts().size(), 2u);
         const Part &train = source->parts()[0], &test = source->parts()[1];
         EXPECT_EQ(train.name, "train");
@@ -155,7 +155,7 @@ TEST(ImageArchive, DamagedArchivesAreNamed) {
         write_archive(folder / name, format, filter, two_classes());
         const std::string whole = bytes_of_file(folder / name);
         write_bytes(folder / name, std::string_view(whole).substr(0, name == "a.tar" ? 2100 : whole.size() / 2));
-        EXPECT_TRUE(is_image_archive(folder / name)) << "by its name";
+        EXPECT_TRUE(is_named_archive(folder / name));
         const std::string message = refusal(folder / name);
         EXPECT_CONTAINS(message, (folder / name).string() + ": cannot be read");
         EXPECT_CONTAINS(message, "is it damaged or cut short?");

@@ -30,7 +30,7 @@ TEST(ImageFolder, ImagesAndLabels) {
     EXPECT_TRUE(is_image_folder(folder.path()));
     for (const std::string& name : {folder.path().string(), folder.path().string() + "/"}) {
         const auto source = open_image_folders({name}, {});
-        EXPECT_TRUE(source->by_number());
+        EXPECT_TRUE(source->divisible());
         ASSERT_EQ(source->parts().size(), 1u);
         const Part& part = source->parts()[0];
         EXPECT_EQ(part.name, "");

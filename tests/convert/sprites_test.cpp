@@ -196,7 +196,7 @@ TEST(Convert, NamesWhatItDoesNotKnow) {
     EXPECT_CONTAINS(message("nonsense/none", ""), "no such file, folder or generator (known: idx");
     EXPECT_CONTAINS(message("sprites", "idz"), "--from idz: no such format; did you mean idx?");
     EXPECT_CONTAINS(message("none", "idx"), "none: no such file");
-    elbo::testing::write_bytes(folder / "a.doc", std::string_view("1,2,3\n"));
+    elbo::testing::write_bytes(folder / "a.doc", std::string_view("a letter, no table\n"));
     EXPECT_CONTAINS(message((folder / "a.doc").string(), ""), "in no format known to elbo");
 }
 

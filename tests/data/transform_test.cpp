@@ -24,7 +24,9 @@ Settings crop(const std::string& size, const std::string& place = "middle") {
     return step("crop", {{"crop", size}, {"place", place}});
 }
 
-Settings standardise(const std::string& over) { return step("standardise", {{"over", over}, {"floor", 1e-3}}); }
+Settings standardise(const std::string& over, const std::string& figures = "computed") {
+    return step("standardise", {{"figures", figures}, {"over", over}, {"floor", 1e-3}});
+}
 
 std::vector<float> counting(std::size_t count) {
     std::vector<float> values(count);
@@ -122,7 +124,7 @@ TEST(Transform, StandardisesByElementChannelOrAll) {
             transform.apply_first(1, sample, nullptr, row);
             statistics.add(storage::ElementType::f32, std::as_bytes(sample));
         }
-        transform.standardise_by(statistics);
+        transform.standardise_by(statistics.moments());
         std::vector<float> all;
         for (std::size_t row = 0; row < 2; ++row) {
             const std::vector<float> found = applied(
@@ -148,6 +150,36 @@ TEST(Transform, StandardisesByElementChannelOrAll) {
     }
 }
 
+TEST(Transform, StoredFiguresPassThroughLinearSteps) {
+    // Of samples of (3, 4): means and variances that tell elements apart, and steps that mirror in training only.
+    const std::vector<Settings> before = {step("scale", {{"scale", -2.0}, {"offset", 5.0}}), crop("[2, 2]", "random"),
+                                          step("flip", {{"flip", std::string("both")}})};
+    std::vector<Settings> steps = before;
+    steps.push_back(standardise("element", "stored"));
+    Transform transform(steps, Shape{3, 4});
+    EXPECT_TRUE(transform.standardises_by_stored());
+    EXPECT_FALSE(transform_of({standardise("element")}, {3}).standardises_by_stored());
+    EXPECT_EQ(transform_of({standardise("element")}, {3}).fingerprint(), "");
+    Moments samples{std::vector<double>(12), std::vector<double>(12)};
+    for (std::size_t j = 0; j < 12; ++j) {
+        samples.mean[j] = static_cast<double>(j);
+        samples.variance[j] = static_cast<double>(j + 1);
+    }
+    const Moments there = transform.moments_there(samples);
+    EXPECT_EQ(there.mean, (std::vector<double>{3, 1, -5, -7})); // 5 - 2 * {1, 2, 5, 6}, the middle
+    EXPECT_EQ(there.variance, (std::vector<double>{8, 12, 24, 28}));
+    transform.standardise_by(there);
+    // A sample one deviation above the mean.
+    std::vector<float> values(12);
+    for (std::size_t j = 0; j < 12; ++j)
+        values[j] = static_cast<float>(samples.mean[j] + std::sqrt(samples.variance[j]));
+    for (const float value : applied(transform, values)) EXPECT_NEAR(value, -1, 1e-6); // turned by the scale
+    const std::string fingerprint = transform.fingerprint();
+    samples.variance[5] += 0.1;
+    transform.standardise_by(transform.moments_there(samples));
+    EXPECT_NE(transform.fingerprint(), fingerprint);
+}
+
 TEST(Transform, WhatDoesNotFitIsRefusedByName) {
     const auto refusal = [](std::vector<Settings> steps, const Shape& shape) {
         return message_of<InputError>([&] { Transform(steps, shape); });
@@ -158,6 +190,8 @@ TEST(Transform, WhatDoesNotFitIsRefusedByName) {
     EXPECT_CONTAINS(refusal({step("flip", {{"flip", std::string("both")}})}, {784}), "takes images (H, W)");
     EXPECT_CONTAINS(refusal({standardise("channel")}, {784}), "takes images");
     EXPECT_CONTAINS(refusal({standardise("all"), standardise("all")}, {784}), "twice");
+    EXPECT_CONTAINS(refusal({step("log1p"), standardise("all", "stored")}, {784}),
+                    "c.yaml:7: data.transform: standardise by stored figures stands behind log1p or clip");
     EXPECT_CONTAINS(refusal({step("clip", {{"least", 1.0}, {"greatest", 1.0}})}, {784}), "least below greatest");
     const std::vector<Settings> log = {step("log1p")};
     EXPECT_CONTAINS(message_of<InputError>([&] { static_cast<void>(Transform(log, {3}).after({-2, 1})); }), "above -1");

@@ -13,6 +13,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if ((choice & 16) != 0) request.columns = "2-3";
     if ((choice & 32) != 0) request.header = (choice & 64) != 0;
     if ((choice & 128) != 0) request.type = elbo::storage::ElementType::u8;
-    elbo::testing::read_all("csv", request);
+    elbo::testing::read_all(elbo::convert::csv_format(), request);
     return 0;
 }

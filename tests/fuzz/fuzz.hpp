@@ -2,13 +2,12 @@
 #pragma once
 
 #include "base/error.hpp"
-#include "convert/convert.hpp"
+#include "convert/formats.hpp"
 
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
-#include <string_view>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -31,15 +30,11 @@ private:
 
 /// Opens the sources and reads the first rows of each part as a conversion would. InputError is what refusals are;
 /// anything else ends the process.
-inline void read_all(std::string_view format, convert::Request request) {
+inline void read_all(const convert::Format& format, convert::Request request) {
     constexpr std::size_t enough_bytes = 4 << 20;
     request.output = "/tmp/fuzz.h5";
-    const auto table = convert::formats();
-    const auto found =
-        std::find_if(table.begin(), table.end(), [&](const convert::Format& one) { return one.name == format; });
-    if (found == table.end()) std::abort();
     try {
-        const auto source = found->open(request);
+        const auto source = format.open(request);
         for (std::size_t part = 0; part < source->parts().size(); ++part) {
             const auto& [name, items, fields] = source->parts()[part];
             std::size_t row_bytes = 0;

@@ -9,6 +9,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     request.shape = elbo::Shape{data[0] + std::size_t{1}, data[1] + std::size_t{1}};
     request.type = static_cast<elbo::storage::ElementType>(data[2] % 10);
     request.big_endian = data[2] >= 128;
-    elbo::testing::read_all("raw", request);
+    elbo::testing::read_all(elbo::convert::raw_format(), request);
     return 0;
 }

@@ -5,12 +5,13 @@
 
 #include <gtest/gtest.h>
 
-#include <cstring>
+#include <algorithm>
 #include <numeric>
 
 namespace {
 
 using namespace elbo;
+using comm::Makers;
 using elbo::testing::message_of;
 
 /// A piece of 1 to 100,000 bytes, all the same.
@@ -18,37 +19,45 @@ void make(std::size_t piece, std::vector<std::byte>& bytes) {
     bytes.assign(1 + piece * 7919 % 100000, static_cast<std::byte>(piece));
 }
 
-TEST(Pieces, ComeInOrderFromAllRanks) {
+/// The rank that should make a piece.
+int maker_of(std::size_t piece, Makers makers) {
+    const int size = world().size();
+    return makers == Makers::all ? static_cast<int>(piece % static_cast<std::size_t>(size)) : std::min(1, size - 1);
+}
+
+TEST(Pieces, ComeInOrderFromTheirMakers) {
     constexpr std::size_t pieces = 50;
-    std::size_t made = 0;
-    std::vector<std::size_t> used;
-    comm::in_order(
-        world(), pieces,
-        [&](std::size_t piece, std::vector<std::byte>& bytes) {
-            EXPECT_TRUE(bytes.empty());
-            EXPECT_EQ(piece % static_cast<std::size_t>(world().size()), static_cast<std::size_t>(world().rank()));
-            ++made;
-            make(piece, bytes);
-        },
-        [&](std::size_t piece, std::span<const std::byte> bytes) {
-            std::vector<std::byte> expected;
-            make(piece, expected);
-            EXPECT_TRUE(std::equal(bytes.begin(), bytes.end(), expected.begin(), expected.end()));
-            used.push_back(piece);
-        });
-    EXPECT_EQ(world().gather(static_cast<std::int64_t>(used.size()))[0], 50);
-    if (world().first()) {
-        std::vector<std::size_t> all(pieces);
-        std::iota(all.begin(), all.end(), 0);
-        EXPECT_EQ(used, all);
-    } else {
-        EXPECT_TRUE(used.empty());
+    for (const Makers makers : {Makers::all, Makers::one}) {
+        std::size_t made = 0;
+        std::vector<std::size_t> used;
+        comm::in_order(
+            world(), pieces, makers,
+            [&](std::size_t piece, std::vector<std::byte>& bytes) {
+                EXPECT_TRUE(bytes.empty());
+                EXPECT_EQ(world().rank(), maker_of(piece, makers));
+                ++made;
+                make(piece, bytes);
+            },
+            [&](std::size_t piece, std::span<const std::byte> bytes) {
+                std::vector<std::byte> expected;
+                make(piece, expected);
+                EXPECT_TRUE(std::equal(bytes.begin(), bytes.end(), expected.begin(), expected.end()));
+                used.push_back(piece);
+            });
+        EXPECT_EQ(world().gather(static_cast<std::int64_t>(used.size()))[0], 50);
+        if (world().first()) {
+            std::vector<std::size_t> all(pieces);
+            std::iota(all.begin(), all.end(), 0);
+            EXPECT_EQ(used, all);
+        } else {
+            EXPECT_TRUE(used.empty());
+        }
+        const std::vector<std::int64_t> counts = world().gather(static_cast<std::int64_t>(made));
+        EXPECT_EQ(std::accumulate(counts.begin(), counts.end(), std::int64_t{0}), 50);
+        comm::in_order(
+            world(), 0, makers, [](std::size_t, std::vector<std::byte>&) { FAIL(); },
+            [](std::size_t, std::span<const std::byte>) { FAIL(); });
     }
-    const std::vector<std::int64_t> counts = world().gather(static_cast<std::int64_t>(made));
-    EXPECT_EQ(std::accumulate(counts.begin(), counts.end(), std::int64_t{0}), 50);
-    comm::in_order(
-        world(), 0, [](std::size_t, std::vector<std::byte>&) { FAIL(); },
-        [](std::size_t, std::span<const std::byte>) { FAIL(); });
 }
 
 TEST(Pieces, TheFirstErrorEndsAllRanks) {
@@ -60,28 +69,29 @@ TEST(Pieces, TheFirstErrorEndsAllRanks) {
         };
     };
     const auto nothing = [](std::size_t, std::span<const std::byte>) {};
-    for (const std::size_t bad : {0, 1, 2, 3, 17, 29}) {
-        try {
-            comm::in_order(world(), 30, fail_at(bad, true), nothing);
-            FAIL() << "nothing was thrown";
-        } catch (const comm::AgreedError& error) {
-            EXPECT_EQ(error.what(), "piece " + std::to_string(bad) + " is damaged");
-            EXPECT_EQ(error.status(), Exit::wrong_input);
+    for (const Makers makers : {Makers::all, Makers::one})
+        for (const std::size_t bad : {0, 1, 2, 3, 17, 29}) {
+            try {
+                comm::in_order(world(), 30, makers, fail_at(bad, true), nothing);
+                FAIL() << "nothing was thrown";
+            } catch (const comm::AgreedError& error) {
+                EXPECT_EQ(error.what(), "piece " + std::to_string(bad) + " is damaged");
+                EXPECT_EQ(error.status(), Exit::wrong_input);
+            }
+            const auto work = [&] { comm::in_order(world(), 30, makers, fail_at(bad, false), nothing); };
+            EXPECT_EQ(message_of<comm::AgreedError>(work), "piece " + std::to_string(bad));
         }
-        EXPECT_EQ(message_of<comm::AgreedError>([&] { comm::in_order(world(), 30, fail_at(bad, false), nothing); }),
-                  "piece " + std::to_string(bad));
-    }
 }
 
 TEST(Pieces, AnErrorInTheirUseEndsAllRanks) {
-    for (const std::size_t bad : {0, 1, 5, 29}) {
-        EXPECT_EQ(message_of<comm::AgreedError>([&] {
-                      comm::in_order(world(), 30, make, [&](std::size_t piece, std::span<const std::byte>) {
-                          if (piece == bad) fail("disk full at {}", piece);
-                      });
-                  }),
-                  "disk full at " + std::to_string(bad));
-    }
+    for (const Makers makers : {Makers::all, Makers::one})
+        for (const std::size_t bad : {0, 1, 5, 29}) {
+            const auto use = [&](std::size_t piece, std::span<const std::byte>) {
+                if (piece == bad) fail("disk full at {}", piece);
+            };
+            EXPECT_EQ(message_of<comm::AgreedError>([&] { comm::in_order(world(), 30, makers, make, use); }),
+                      "disk full at " + std::to_string(bad));
+        }
     world().barrier(); // nothing is left on the way
 }
 

@@ -5,7 +5,9 @@
 #include "numerics/random.hpp"
 #include "storage/checkpoint.hpp"
 #include "storage/dataset.hpp"
+#include "storage/files.hpp"
 #include "support/files.hpp"
+#include "training/measure.hpp"
 #include "training/schema.hpp"
 #include "training/trainer.hpp"
 
@@ -13,6 +15,7 @@
 
 #include <cstring>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -82,8 +85,14 @@ inline void expect_same_arrays(const std::string& first, const std::string& seco
     }
 }
 
-inline void steps(training::Trainer& trainer, int count) {
-    for (int i = 0; i < count; ++i) trainer.step();
+/// Arrays of checkpoints that rank 0 has.
+inline void expect_same_images(const Data& data, std::span<const std::byte> first, std::span<const std::byte> second) {
+    world().barrier(); // rank 0 removes the folder when it is done: all have read it
+    world().on_first([&] {
+        storage::write_whole(data.file("first.h5"), first);
+        storage::write_whole(data.file("second.h5"), second);
+        expect_same_arrays(data.file("first.h5"), data.file("second.h5"));
+    });
 }
 
 } // namespace small_training

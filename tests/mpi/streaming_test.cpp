@@ -26,32 +26,16 @@ std::vector<std::string> with(std::vector<std::string> all, const std::string& m
 
 /// The checkpoint after so many steps, from one in `start` on where it is named.
 std::vector<std::byte> trained(const comm::Communicator& ranks, const config::Config& config, std::uint64_t parts,
-                               int count, bool streamed, const std::string& start = {}) {
+                               std::uint64_t count, bool streamed, const std::string& start = {}) {
     training::Trainer trainer(ranks, config, parts);
     EXPECT_NE(trainer.train_data().in_memory(), streamed);
     if (start.empty())
         trainer.initialise();
     else
         trainer.restore(start);
-    for (int i = 0; i < count; ++i) {
-        if (trainer.epoch_done()) {
-            ++trainer.state().epoch;
-            trainer.state().position = 0;
-        }
-        trainer.step();
-    }
+    training::make_steps(trainer, count);
     trainer.collect();
     return image_of(trainer);
-}
-
-/// On rank 0, where there are images.
-void expect_same_images(const Data& data, std::span<const std::byte> first, std::span<const std::byte> second) {
-    world().barrier(); // rank 0 removes the folder when it is done: all have read it
-    world().on_first([&] {
-        storage::write_whole(data.file("first.h5"), first);
-        storage::write_whole(data.file("second.h5"), second);
-        expect_same_arrays(data.file("first.h5"), data.file("second.h5"));
-    });
 }
 
 TEST(Streaming, SameBitsAsFromMemory) {
@@ -93,9 +77,7 @@ TEST(Streaming, AnEpochOutlivesAnotherBatchAndOtherVirtualRanks) {
         while (!trainer.epoch_done()) trainer.step();
         trainer.collect();
         EXPECT_EQ(trainer.state().epoch_sum.samples, samples);
-        ++trainer.state().epoch;
-        trainer.state().position = 0;
-        for (int i = 0; i < 3; ++i) trainer.step();
+        training::make_steps(trainer, 3);
         EXPECT_EQ(trainer.state().order_batch, 17U);
         images[streamed ? 1 : 0] = image_of(trainer);
     }

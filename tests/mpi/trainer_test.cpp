@@ -25,10 +25,10 @@ TEST(Trainer, GoesOnInMidEpochOnOtherRanksWithTheSameBits) {
         training::Trainer whole(world(), config, virtual_ranks);
         EXPECT_EQ(name_of(whole.precision()) == std::string(precision), matmul_supports(config.training.precision));
         whole.initialise();
-        steps(whole, 2);
+        training::make_steps(whole, 2);
         const std::vector<std::byte> saved = image_of(whole);
         world().on_first([&] { storage::write_whole(data.file("saved.h5"), saved); });
-        steps(whole, 3);
+        training::make_steps(whole, 3);
         whole.collect();
         EXPECT_EQ(whole.state().position, 100U);
         const std::vector<std::byte> expected = image_of(whole);
@@ -38,18 +38,12 @@ TEST(Trainer, GoesOnInMidEpochOnOtherRanksWithTheSameBits) {
         training::Trainer resumed(alone, config, virtual_ranks);
         resumed.restore(data.file("saved.h5"));
         EXPECT_EQ(resumed.state().position, 40U);
-        steps(resumed, 3);
+        training::make_steps(resumed, 3);
         resumed.collect();
         EXPECT_EQ(resumed.state().epoch_sum.reconstruction, whole.state().epoch_sum.reconstruction);
         EXPECT_EQ(resumed.state().epoch_sum.kl, whole.state().epoch_sum.kl);
         EXPECT_EQ(resumed.state().epoch_sum.samples, 100U);
-        const std::vector<std::byte> found = image_of(resumed);
-        world().barrier(); // rank 0 removes the folder when it is done: all have read it
-        world().on_first([&] {
-            storage::write_whole(data.file("expected.h5"), expected);
-            storage::write_whole(data.file("found.h5"), found);
-            expect_same_arrays(data.file("expected.h5"), data.file("found.h5"));
-        });
+        expect_same_images(data, expected, image_of(resumed));
     }
 }
 
@@ -58,7 +52,7 @@ TEST(Trainer, SumsUnderWayOutliveAnotherNumberOfVirtualRanks) {
     const config::Config config = configuration(data, "~");
     training::Trainer whole(world(), config, virtual_ranks);
     whole.initialise();
-    steps(whole, 3);
+    training::make_steps(whole, 3);
     const std::vector<std::byte> saved = image_of(whole);
     world().on_first([&] { storage::write_whole(data.file("saved.h5"), saved); });
     whole.collect();
@@ -102,7 +96,7 @@ TEST(Trainer, AStepThatIsNotFiniteStopsTrainingWithRankAndSampleNamed) {
         const Presentation bad = first == 0 ? a : b;
         training::Trainer trainer(world(), config, virtual_ranks);
         trainer.initialise();
-        steps(trainer, static_cast<int>(bad.step) - 1);
+        training::make_steps(trainer, bad.step - 1);
         std::string message;
         try {
             trainer.step();

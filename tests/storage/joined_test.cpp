@@ -55,6 +55,46 @@ TEST(JoinedDatasets, AFileThatChangedMeanwhileIsNamed) {
     EXPECT_CONTAINS(message_of<InputError>([&] { rows_of<int>(reader, 209, 1); }), "now holds 3 x 2, but held 20 rows");
 }
 
+/// A virtual dataset with all rows of another file's.
+Location virtual_of(const std::filesystem::path& path, const char* source, const char* dataset) {
+    UserFile file(path);
+    const std::vector<hsize_t> shape = {3, 2};
+    const hid_t space = H5Screate_simple(2, shape.data(), nullptr), properties = H5Pcreate(H5P_DATASET_CREATE);
+    EXPECT_GE(H5Pset_virtual(properties, space, source, dataset, space), 0);
+    H5Dclose(H5Dcreate2(file.id(), "/v", H5T_STD_I32LE, space, H5P_DEFAULT, properties, H5P_DEFAULT));
+    H5Pclose(properties);
+    H5Sclose(space);
+    return {path, "/v"};
+}
+
+TEST(JoinedDatasets, NameEveryFileThatRowsLieIn) {
+    const TemporaryFolder folder;
+    const auto files_of = [](std::vector<Location> locations) {
+        std::vector<std::string> names;
+        const DatasetReader reader(std::move(locations));
+        for (const std::filesystem::path& file : reader.info().files()) names.push_back(file.filename());
+        return names;
+    };
+    using Names = std::vector<std::string>;
+    {
+        UserFile file(folder / "rows.h5");
+        file.counting("/x", {3, 2}, H5T_STD_I32LE);
+    }
+    {
+        UserFile file(folder / "link.h5");
+        H5Lcreate_external("rows.h5", "/x", file.id(), "/x", H5P_DEFAULT, H5P_DEFAULT);
+    }
+    const Location inner = virtual_of(folder / "inner.h5", "rows.h5", "/x"),
+                   outer = virtual_of(folder / "outer.h5", "inner.h5", "/v");
+    EXPECT_EQ(files_of({{folder / "rows.h5", "/x"}}), (Names{"rows.h5"}));
+    EXPECT_EQ(files_of({{folder / "link.h5", "/x"}}), (Names{"rows.h5", "link.h5"}));
+    EXPECT_EQ(files_of({inner}), (Names{"rows.h5", "inner.h5"}));
+    EXPECT_EQ(files_of({outer}), (Names{"inner.h5", "rows.h5", "outer.h5"}));
+    EXPECT_EQ(files_of({inner, outer}), (Names{"inner.h5", "rows.h5", "inner.h5", "outer.h5"}));
+    std::filesystem::rename(folder / "rows.h5", folder / "other.h5");
+    EXPECT_CONTAINS(message_of<InputError>([&] { files_of({outer}); }), "does not exist");
+}
+
 TEST(Records, ReadByField) {
     const TemporaryFolder folder;
     struct Record {
@@ -93,16 +133,26 @@ TEST(Layout, VerdictsGoByChunksAndFilters) {
         return judge_layout(info);
     };
     const std::vector<std::string> gzip = {"gzip 4"};
-    EXPECT_FALSE(verdict({1000, 28, 28}, {}, {}).costly);
-    EXPECT_FALSE(verdict({1000, 28, 28}, {100, 28, 28}, {}).costly);
-    EXPECT_FALSE(verdict({1000, 28, 28}, {100, 28, 28}, gzip).costly);
-    EXPECT_TRUE(verdict({1000, 28, 28}, {1, 28, 28}, {}).costly);
+    EXPECT_FALSE(verdict({100'000, 28, 28}, {}, {}).costly);
+    EXPECT_FALSE(verdict({100'000, 28, 28}, {100, 28, 28}, {}).costly);
+    EXPECT_FALSE(verdict({100'000, 28, 28}, {1337, 28, 28}, gzip).costly);
+    EXPECT_TRUE(verdict({100'000, 28, 28}, {1, 28, 28}, {}).costly);
     EXPECT_FALSE(verdict({1000, 512, 512}, {1, 512, 512}, {}).costly);
-    EXPECT_TRUE(verdict({1000, 28, 28}, {100, 14, 28}, gzip).costly);
+    EXPECT_TRUE(verdict({100'000, 28, 28}, {100, 14, 28}, gzip).costly);
+    EXPECT_TRUE(verdict({100'000, 784}, {100'000, 784}, gzip).costly);
+    EXPECT_FALSE(verdict({100'000, 784}, {100'000, 784}, {}).costly);
     EXPECT_FALSE(verdict({1000, 512, 512}, {1000, 512, 512}, {}).costly); // HDF5 reads rows of a plain chunk alone
     EXPECT_TRUE(verdict({1000, 512, 512}, {1000, 512, 512}, gzip).costly);
     EXPECT_FALSE(verdict({100, 28, 28}, {100, 28, 28}, gzip).costly); // a small file
-    EXPECT_EQ(verdict({1000, 28, 28}, {1, 28, 28}, {}).advice, "elbo convert d.h5 d-rows.h5");
+    EXPECT_EQ(verdict({100'000, 28, 28}, {1, 28, 28}, {}).advice, "elbo convert d.h5 d-rows.h5");
+    EXPECT_EQ(verdict({100'000, 28, 28}, {100, 28, 28}, gzip).advice, "");
+    // From 16 MiB on.
+    for (const auto& [rows, costly] : {std::pair<std::size_t, bool>{16'383, false}, {16'384, true}}) {
+        EXPECT_EQ(verdict({rows, 1024}, {1, 1024}, {}).costly, costly);
+        EXPECT_EQ(verdict({rows, 1024}, {1, 1024}, {}).advice.empty(), !costly);
+        EXPECT_EQ(verdict({rows, 1024}, {100, 10}, gzip).costly, costly);
+        EXPECT_CONTAINS(verdict({rows, 1024}, {1, 1024}, {}).meaning, "a chunk a sample");
+    }
 }
 
 } // namespace
