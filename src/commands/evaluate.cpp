@@ -67,7 +67,8 @@ public:
         began_ = Clock::now();
         const std::uint64_t blocks = data::batches_from(0, data_.size(), block_rows);
         comm::in_order(
-            world_, blocks, [&](std::size_t block, std::vector<std::byte>& bytes) { estimate(block, bytes); },
+            world_, blocks, comm::Makers::all,
+            [&](std::size_t block, std::vector<std::byte>& bytes) { estimate(block, bytes); },
             [&](std::size_t block, std::span<const std::byte> bytes) { take(block, bytes); });
         world_.on_first([&] { conclude(); });
     }

@@ -219,11 +219,11 @@ data::Dataset read_dataset(const comm::Nodes& nodes, const config::Config& confi
     const std::size_t bytes = source->info().rows() * source->info().row_bytes();
     const bool fits = bytes <= memory_for_data(settings, nodes_of_host(nodes));
     data::Dataset dataset = load(nodes, source, nodes.world().least(fits ? 1 : 0) == 1, settings, progress);
-    transform_dataset(nodes.world(), config, dataset, [&] {
-        const SharedSource train =
-            agreed(nodes.world(), [&] { return train_source(settings, data::Split::Part::train); });
-        return load(nodes, train, false, settings, progress);
-    });
+    const auto train = [&] { return train_source(settings, data::Split::Part::train); };
+    transform_dataset(
+        nodes.world(), config, dataset,
+        [&] { return data::stored_moments(train()->file_info(), outside_of(settings)); },
+        [&] { return load(nodes, agreed(nodes.world(), train), false, settings, progress); });
     return dataset;
 }
 

@@ -112,11 +112,14 @@ void transform_inputs(const comm::Communicator& world, const config::Config& con
 }
 
 void transform_dataset(const comm::Communicator& world, const config::Config& config, data::Dataset& dataset,
-                       const std::function<data::Dataset()>& train) {
+                       const StoredMoments& stored, const std::function<data::Dataset()>& train) {
     const std::vector<config::Settings>& steps = config.data.transform;
     if (steps.empty()) return;
     data::Transform transform = agreed(world, [&] { return data::Transform(steps, dataset.info().sample_shape()); });
-    if (transform.standardises()) transform.standardise_by(survey(world, train(), transform));
+    if (transform.standardises_by_stored())
+        transform.standardise_by(stored_there(world, stored, dataset, transform));
+    else if (transform.standardises())
+        transform.standardise_by(survey(world, train(), transform).moments());
     world.together([&] { dataset.transform_by(transform); });
 }
 

@@ -20,9 +20,9 @@ using StoredMoments = std::function<data::Moments()>;
 void transform_inputs(const comm::Communicator& world, const config::Config& config, Inputs& inputs,
                       const StoredMoments& stored = {});
 
-/// The same of another dataset alone. train() gives the training samples where a step standardises by their figures.
-/// Collective.
+/// The same of another dataset alone. train() gives the training samples where a step standardises by figures of theirs
+/// that are not stored. Collective.
 void transform_dataset(const comm::Communicator& world, const config::Config& config, data::Dataset& dataset,
-                       const std::function<data::Dataset()>& train);
+                       const StoredMoments& stored, const std::function<data::Dataset()>& train);
 
 } // namespace elbo::training
