@@ -6,6 +6,7 @@
 #include "storage/checkpoint.hpp"
 #include "training/run_folder.hpp"
 #include "training/schema.hpp"
+#include "training/transforms.hpp"
 
 #include <fmt/format.h>
 
@@ -157,8 +158,8 @@ data::Dataset read_data(const comm::Nodes& nodes, const Trained& trained, const 
 
 std::string describe(const Trained& trained) {
     const State& state = trained.state;
-    const std::string within = state.position > 0 ? fmt::format(", within epoch {}", state.epoch + 1) : "";
-    return fmt::format("{}, {} epochs{}", trained.checkpoint.string(), state.epoch, within);
+    if (state.position > 0) return fmt::format("{}, within epoch {}", trained.checkpoint.string(), state.epoch + 1);
+    return fmt::format("{}, after epoch {}", trained.checkpoint.string(), state.epoch);
 }
 
 } // namespace elbo::training

@@ -33,7 +33,7 @@ struct Trained {
 Trained open_trained(const comm::Communicator& world, const std::string& run, const std::string& which,
                      std::size_t max_rows);
 
-/// "runs/mnist/checkpoints/step-00046900.h5, epoch 20".
+/// "runs/mnist/checkpoints/step-00009380.h5, after epoch 20".
 std::string describe(const Trained& trained);
 
 /// Data to ask the model about, as read_dataset() gives it. Throws AgreedError where its samples are not the model's.

@@ -65,8 +65,8 @@ class Evaluate(elbo_cli.Case):
     def test_checkpoints_by_name(self):
         steps = sorted(path.name for path in (self.folder / "runs/small/checkpoints").glob("step-*.h5"))
         self.assertEqual(steps, ["step-00000004.h5", "step-00000008.h5"])
-        self.assertIn("step-00000004.h5, 1 epochs", self.figures("--samples", 1, "--checkpoint", 4)[1])
-        self.assertIn("step-00000008.h5, 2 epochs", self.figures("--samples", 1, "--checkpoint", "latest")[1])
+        self.assertIn("step-00000004.h5, after epoch 1", self.figures("--samples", 1, "--checkpoint", 4)[1])
+        self.assertIn("step-00000008.h5, after epoch 2", self.figures("--samples", 1, "--checkpoint", "latest")[1])
         by_file = self.elbo("evaluate", "runs/small/checkpoints/step-00000004.h5", "--samples", 1).out
         self.assertIn("step-00000004.h5", by_file)
         self.assertIn("there are step-00000004, step-00000008", self.refused("runs/small", "--checkpoint", 5))
