@@ -80,7 +80,7 @@ configure_and_build() (
 
 # Sources that the last commits touched, and what stands in the work tree; all of them where there is no history.
 changed_sources() {
-    local commits=10
+    local commits=3
     if ! git rev-parse --quiet --verify "HEAD~$commits" >/dev/null 2>&1; then
         find src -name '*.cpp'
     else

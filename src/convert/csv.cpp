@@ -101,7 +101,8 @@ public:
             const CsvRow* const row = table_.next();
             if (row == nullptr) reject("{}: has fewer rows than when it was read before", request_.sources.back());
             if (std::string problem = read_row(*row, i, rows); !problem.empty())
-                bad.push_back({begin + i, fmt::format("{}: {}", table_.where(*row), problem)});
+                bad.push_back({begin + i, fmt::format("{}: {}{}", table_.where(*row), problem,
+                                                      begin + i == 0 ? hint(*row) : std::string())});
         }
         return bad;
     }
@@ -154,6 +155,16 @@ private:
             store(wide ? ElementType::f64 : ElementType::f32, *value, place * columns.x.size() + i, rows[0]);
         }
         return columns.label ? read_label(row[*columns.label], place, rows[1]) : "";
+    }
+
+    /// What is likely where the very first row has a word among its numbers.
+    std::string hint(const CsvRow& row) const {
+        const CsvColumns& columns = table_.columns();
+        if (columns.label || row.size() != columns.names.size()) return {};
+        const auto word = std::ranges::find_if(
+            columns.x, [&](std::size_t column) { return !number_of(row[column]) && !is_missing(row[column]); });
+        if (word == columns.x.end()) return {};
+        return fmt::format("; if that is the label: --label-column {}", printable(columns.names[*word]));
     }
 
     std::string read_label(std::string_view field, std::size_t place, std::span<std::byte> out) const {

@@ -177,6 +177,8 @@ class Csv(Converting):
     def test_damaged_rows_name_their_line(self):
         self.write("r.csv", 'a,b\n1,2\n"3\n\n",4\n5\n6,x\n7,8,9\n1e39,1\n8,9\n')
         self.assertIn('r.csv: line 3: column a is "3??", expected a number', self.refused("r.csv"))
+        self.write("words.csv", "a,b,kind\n1,2,cat\n3,4,dog\n")
+        self.assertIn("expected a number; if that is the label: --label-column kind", self.refused("words.csv"))
         found = self.convert("r.csv", "--skip-bad")
         self.same(found["train/x"], np.array([[1, 2], [8, 9]], np.float32))
         for words in ("line 6: 1 fields, expected 2", 'line 7: column b is "x"', "line 8: 3 fields",
