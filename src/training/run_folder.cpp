@@ -121,6 +121,29 @@ std::vector<fs::path> list_checkpoints(const RunPaths& paths) {
     return found;
 }
 
+namespace {
+
+/// Where a link leads in its folder; nothing where it leads to no file.
+std::optional<fs::path> file_of_link(const fs::path& link) {
+    std::error_code error;
+    if (!fs::is_regular_file(link, error)) return std::nullopt;
+    const fs::path target = fs::read_symlink(link, error);
+    return error ? link : link.parent_path() / target;
+}
+
+} // namespace
+
+std::optional<fs::path> latest_checkpoint(const RunPaths& paths) {
+    if (const auto linked = file_of_link(paths.latest())) return linked;
+    const std::vector<fs::path> all = list_checkpoints(paths);
+    return all.empty() ? std::nullopt : std::optional(all.back());
+}
+
+std::optional<fs::path> best_checkpoint(const RunPaths& paths) {
+    const auto linked = file_of_link(paths.best());
+    return linked ? linked : latest_checkpoint(paths);
+}
+
 void remove_old_checkpoints(const RunPaths& paths, std::size_t keep) {
     const std::vector<fs::path> all = list_checkpoints(paths);
     std::error_code ignored;

@@ -52,6 +52,11 @@ std::filesystem::path move_aside(const std::filesystem::path& folder);
 /// Checkpoints of a run, oldest first.
 std::vector<std::filesystem::path> list_checkpoints(const RunPaths& paths);
 
+/// The file that best.h5 or latest.h5 stands for today: tomorrow the link will be to another one. Where a link is
+/// missing, best's falls back to latest's, and that to the newest; nothing where the run has no checkpoint.
+std::optional<std::filesystem::path> best_checkpoint(const RunPaths& paths);
+std::optional<std::filesystem::path> latest_checkpoint(const RunPaths& paths);
+
 /// Removes the oldest until `keep` are left; the one that best.h5 points to is kept besides.
 void remove_old_checkpoints(const RunPaths& paths, std::size_t keep);
 

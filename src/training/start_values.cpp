@@ -20,25 +20,10 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view parameters_group = "/parameters/";
 
-/// The file that a link in a folder of checkpoints stands for today: best.h5 will be another one tomorrow.
-fs::path linked(const fs::path& path) {
-    std::error_code error;
-    const fs::path target = fs::read_symlink(path, error);
-    return error ? path : path.parent_path() / target;
-}
-
 fs::path checkpoint_of_run(const fs::path& folder) {
-    const RunPaths paths{folder};
-    std::error_code ignored;
-    for (const fs::path& link : {paths.best(), paths.latest()}) {
-        if (fs::is_regular_file(link, ignored)) return linked(link);
-    }
-    const std::vector<fs::path> steps = list_checkpoints(paths);
-    if (steps.empty()) {
-        reject("model.start: {} holds no checkpoint of a run: there is no checkpoints/best.h5, latest.h5 or step-*.h5",
-               folder.string());
-    }
-    return steps.back();
+    if (const auto found = best_checkpoint(RunPaths{folder})) return *found;
+    reject("model.start: {} holds no checkpoint of a run: there is no checkpoints/best.h5, latest.h5 or step-*.h5",
+           folder.string());
 }
 
 bool wanted(std::string_view part, std::string_view path) {

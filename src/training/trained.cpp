@@ -27,13 +27,6 @@ std::string names_of(const std::vector<fs::path>& checkpoints) {
     return joined(views);
 }
 
-/// best.h5 and latest.h5 as the files that they stand for today.
-fs::path file_of_link(const fs::path& link) {
-    std::error_code error;
-    const fs::path target = fs::read_symlink(link, error);
-    return error ? link : link.parent_path() / target;
-}
-
 fs::path checkpoint_of_step(const RunPaths& paths, const std::string& which) {
     std::uint64_t step = 0;
     const auto [end, error] = std::from_chars(which.data(), which.data() + which.size(), step);
@@ -47,13 +40,9 @@ fs::path checkpoint_of_step(const RunPaths& paths, const std::string& which) {
 }
 
 fs::path checkpoint_of_run(const RunPaths& paths, const std::string& which) {
-    const std::vector<fs::path> all = list_checkpoints(paths);
-    if (all.empty())
-        reject("{}: holds no checkpoint of a run: there is no checkpoints/step-*.h5", paths.folder.string());
     if (which != "best" && which != "latest") return checkpoint_of_step(paths, which);
-    std::error_code ignored;
-    if (which == "best" && fs::is_regular_file(paths.best(), ignored)) return file_of_link(paths.best());
-    return fs::is_regular_file(paths.latest(), ignored) ? file_of_link(paths.latest()) : all.back();
+    if (const auto found = which == "best" ? best_checkpoint(paths) : latest_checkpoint(paths)) return *found;
+    reject("{}: holds no checkpoint of a run: there is no checkpoints/step-*.h5", paths.folder.string());
 }
 
 /// The inverse of describe(Shape).
