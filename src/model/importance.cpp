@@ -94,8 +94,10 @@ void ImportanceSampler::finish(const Sums& sums, std::span<double> out) const {
     out[reconstruction] = sums.reconstruction / draws;
     out[kl] = sums.kl;
     out[effective] = std::exp(2 * sums.groups.back().value() - sums.squares.value());
-    for (std::size_t l = 0; l < levels_.size(); ++l)
-        out[first_bound + l] = sums.bounds[l] / static_cast<double>(levels_.back() / levels_[l]);
+    for (std::size_t l = 0; l < levels_.size(); ++l) {
+        const std::size_t groups = levels_.back() / levels_[l];
+        out[first_bound + l] = sums.bounds[l] / static_cast<double>(groups);
+    }
 }
 
 } // namespace elbo::model
