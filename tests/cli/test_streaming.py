@@ -73,6 +73,15 @@ class Streaming(elbo_cli.Case):
         self.train("full", "data.order=full", "data.block=~", "data.window=~")
         self.assertNotEqual(expected[0], self.bits("full")[0])
 
+    def test_trainings_side_by_side_read_one_file(self):
+        self.train("alone", STREAMED)
+        started = [elbo_cli.start(["train", "small.yaml", f"output=runs/beside{i}", STREAMED], ranks=i, cwd=self.folder)
+                   for i in (None, 2, 3)]
+        for i, process in zip((None, 2, 3), started):
+            said, _ = process.communicate(timeout=120)
+            self.assertEqual(process.returncode, 0, said)
+            self.expect_bits(self.bits("alone"), f"beside{i}")
+
     def test_a_full_order_row_by_row(self):
         order = ("data.order=full", "data.block=~", "data.window=~")
         self.train("memory", *order)
