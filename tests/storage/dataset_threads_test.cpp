@@ -38,8 +38,9 @@ TEST(DatasetReader, SeveralThreadsReadAtOnce) {
     {
         DatasetFileWriter writer(folder / "d.h5", Compression::gzip);
         for (const auto& [name, sign] : {std::pair("/up", 1), std::pair("/down", -1)}) {
+            const std::vector<std::int32_t> all = numbers(sign);
             writer.create(name, {rows, width}, ElementType::i32);
-            writer.write_rows(name, 0, rows, std::as_bytes(std::span(numbers(sign))));
+            writer.write_rows(name, 0, rows, std::as_bytes(std::span(all)));
         }
         writer.commit();
     }
