@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -24,7 +25,8 @@ private:
         std::uint64_t device, inode, size;
         std::int64_t seconds, nanoseconds;
     };
-    static File look(const std::filesystem::path& path);
+    /// Nothing where it cannot be looked at: errno says why.
+    static std::optional<File> look(const std::filesystem::path& path);
 
     std::vector<File> files_;
 };
