@@ -14,8 +14,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
-#include <cstring>
+#include <filesystem>
 #include <numbers>
 
 namespace elbo::commands {
@@ -31,11 +30,13 @@ constexpr std::size_t block_rows = 256; ///< of a pass: the same whoever makes i
 constexpr std::size_t most_draws = 1 << 24;
 constexpr double few_effective = 10;
 
-/// What a block of samples sends to rank 0: estimates, then posterior means and log variances.
+/// What a block of samples sends to rank 0: estimates in doubles, then posterior means and log variances in floats.
 struct Block {
     std::size_t rows, columns, latent;
 
-    std::size_t bytes() const { return rows * (columns * sizeof(double) + 2 * latent * sizeof(float)); }
+    std::size_t means_at() const { return rows * columns * sizeof(double); }
+    std::size_t log_variances_at() const { return means_at() + rows * latent * sizeof(float); }
+    std::size_t bytes() const { return log_variances_at() + rows * latent * sizeof(float); }
 };
 
 template <class T>
@@ -43,9 +44,16 @@ Matrix<const T> matrix_at(std::span<const std::byte> bytes, std::size_t offset, 
     return {reinterpret_cast<const T*>(bytes.data() + offset), rows, columns};
 }
 
-class Asking {
+/// An output in a folder that is not there would be found out about after hours.
+void require_folder(const char* option, const std::string& file) {
+    const std::filesystem::path folder = std::filesystem::path(file).parent_path();
+    if (!folder.empty() && !std::filesystem::is_directory(folder))
+        reject("{} {}: there is no folder {}", option, file, folder.string());
+}
+
+class Evaluating {
 public:
-    Asking(const comm::Communicator& world, const EvaluateOptions& options)
+    Evaluating(const comm::Communicator& world, const EvaluateOptions& options)
         : world_(world),
           options_(options),
           terminal_(world.first(), report::Verbosity::normal),
@@ -97,11 +105,9 @@ private:
 
     void take(std::size_t number, std::span<const std::byte> bytes) {
         const Block block{samples_of(number).size(), sampler_.columns(), trained_.model->latent()};
-        const std::size_t means = block.rows * block.columns * sizeof(double);
-        const std::size_t variances = means + block.rows * block.latent * sizeof(float);
         const auto estimates = matrix_at<double>(bytes, 0, block.rows, block.columns);
-        found_.add(estimates, matrix_at<float>(bytes, means, block.rows, block.latent),
-                   matrix_at<float>(bytes, variances, block.rows, block.latent));
+        found_.add(estimates, matrix_at<float>(bytes, block.means_at(), block.rows, block.latent),
+                   matrix_at<float>(bytes, block.log_variances_at(), block.rows, block.latent));
         if (found_.not_finite() > 0)
             reject(
                 "{}: the bound of sample {} is not finite; is it data of another kind than the model was trained on?",
@@ -153,7 +159,7 @@ private:
     Clock::time_point began_;
 };
 
-void Asking::print_bounds() {
+void Evaluating::print_bounds() {
     const auto row = [&](const std::string& name, Mean mean) {
         terminal_.line(fmt::format("{:<24} {:>12.3f} {:>9.3f}", name, mean.value, mean.error));
     };
@@ -170,7 +176,7 @@ void Asking::print_bounds() {
                                found_.effective_quantile(0.05)));
 }
 
-void Asking::print_latents() {
+void Evaluating::print_latents() {
     std::vector<LatentDimension> dimensions = found_.dimensions();
     const auto active = std::ranges::count_if(dimensions, &LatentDimension::active);
     terminal_.line(
@@ -181,7 +187,7 @@ void Asking::print_latents() {
     terminal_.line(wrapped(kls, 9));
 }
 
-void Asking::print_advice() {
+void Evaluating::print_advice() {
     const auto advise = [&](const std::string& sentence) { terminal_.line(wrapped("- " + sentence, 2)); };
     const std::vector<LatentDimension> dimensions = found_.dimensions();
     const auto active = static_cast<std::size_t>(std::ranges::count_if(dimensions, &LatentDimension::active));
@@ -201,7 +207,7 @@ void Asking::print_advice() {
                "compared with those of other likelihoods.");
 }
 
-report::Fields Asking::fields() const {
+report::Fields Evaluating::fields() const {
     report::Fields fields = {{"checkpoint", trained_.checkpoint.string()},
                              {"data", data_.name()},
                              {"samples", static_cast<std::int64_t>(found_.samples())},
@@ -233,8 +239,10 @@ report::Fields Asking::fields() const {
 Exit evaluate(const EvaluateOptions& options) {
     if (options.draws == 0 || options.draws > most_draws)
         reject("--samples {}: expected a number from 1 to {}", options.draws, with_commas(most_draws));
+    require_folder("--json", options.json);
+    require_folder("--per-sample", options.per_sample);
     return on_ranks([&](const comm::Communicator& world) {
-        Asking(world, options).run();
+        Evaluating(world, options).run();
         return Exit::done;
     });
 }

@@ -1,5 +1,7 @@
 #include "model/evaluation.hpp"
 
+#include "model/posterior.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -31,10 +33,7 @@ void Evaluation::add(Matrix<const double> estimates, Matrix<const float> mean, M
         rows.push_back(elbo);
         effective_.push_back(static_cast<float>(row[ImportanceSampler::effective]));
         codes.insert(codes.end(), mean.row(i).begin(), mean.row(i).end());
-        for (std::size_t d = 0; d < mean.columns(); ++d) {
-            const double m = mean(i, d), v = log_variance(i, d);
-            kls.push_back(0.5 * (m * m + std::exp(v) - 1 - v));
-        }
+        for (std::size_t d = 0; d < mean.columns(); ++d) kls.push_back(kl_of_dimension(mean(i, d), log_variance(i, d)));
     }
     estimates_.add(storage::ElementType::f64, bytes_of(rows));
     codes_.add(storage::ElementType::f32, bytes_of(codes));

@@ -58,10 +58,10 @@ void ImportanceSampler::begin(const layers::Values& values, const Batch& batch) 
         sums.squares.clear();
         sums.reconstruction = sums.kl = sums.half_log_variances = 0;
         for (std::size_t d = i * latent; d < (i + 1) * latent; ++d) {
-            const double mean = mean_[d], log_variance = log_variance_[d];
+            const double log_variance = log_variance_[d];
             deviation_[d] = static_cast<float>(std::exp(0.5 * log_variance));
             sums.half_log_variances += 0.5 * log_variance;
-            sums.kl += 0.5 * (mean * mean + std::exp(log_variance) - 1 - log_variance);
+            sums.kl += kl_of_dimension(mean_[d], log_variance);
         }
     }
 }

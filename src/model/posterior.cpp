@@ -120,6 +120,10 @@ float bounded_log_variance(float raw) {
     return std::copysign(10 + std::log(size - 9), raw);
 }
 
+double kl_of_dimension(double mean, double log_variance) {
+    return 0.5 * (mean * mean + std::exp(log_variance) - 1 - log_variance);
+}
+
 void sample_posterior(Matrix<const float> heads, Matrix<const float> noise, AnyMatrix z, std::span<double> kl) {
     HWY_DYNAMIC_DISPATCH(sample)(heads, noise, z, kl);
 }

@@ -12,6 +12,9 @@ namespace elbo::model {
 /// with raw's sign (|raw| counting as 1e30 at most), so that no finite output overflows exp().
 float bounded_log_variance(float raw);
 
+/// KL(N(mean, exp(log_variance)) || N(0, 1)) of one dimension, in nats.
+double kl_of_dimension(double mean, double log_variance);
+
 /// Reparameterised sample and KL. heads: [rows, 2 * latent], the means, then the raw log variances; noise, z: [rows,
 /// latent]; kl: [rows], KL(q || N(0, I)) in nats. z may be of either precision.
 void sample_posterior(Matrix<const float> heads, Matrix<const float> noise, AnyMatrix z, std::span<double> kl);

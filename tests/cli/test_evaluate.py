@@ -77,6 +77,8 @@ class Evaluate(elbo_cli.Case):
         self.assertIn("holds no checkpoint", self.refused("."))
         self.assertIn("--samples 0", self.refused("runs/small", "--samples", 0))
         self.assertIn(".h5 or .csv", self.refused("runs/small", "--per-sample", "x.txt"))
+        self.assertIn("there is no folder nowhere", self.refused("runs/small", "--json", "nowhere/x.json"))
+        self.assertIn("there is no folder nowhere", self.refused("runs/small", "--per-sample", "nowhere/x.h5"))
         (self.folder / "there.csv").write_text("", encoding="utf-8")
         self.assertIn("exists already", self.refused("runs/small", "--per-sample", "there.csv"))
         elbo_cli.sprites(self.folder / "large.h5", size=16)
