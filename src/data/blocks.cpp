@@ -36,7 +36,7 @@ Blocks blocks_for(const storage::DatasetInfo& info, std::optional<std::uint64_t>
     Blocks blocks;
     blocks.block = std::min<std::uint64_t>(block.value_or(usual_block(info)), info.rows());
     const std::uint64_t most = std::max(blocks.block, rows_in(most_window_bytes, info));
-    blocks.window = window.value_or(std::min(usual_blocks * blocks.block, most));
+    blocks.window = window.value_or(std::min<std::uint64_t>({usual_blocks * blocks.block, most, info.rows()}));
     return blocks;
 }
 

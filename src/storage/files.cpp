@@ -92,7 +92,7 @@ std::string read_text(const fs::path& path) {
 }
 
 PendingFile::PendingFile(fs::path destination)
-    : destination_(std::move(destination)), temporary_(temporary_beside(destination_)) {}
+    : destination_(std::move(destination)), temporary_(temporary_beside(destination_)), unfinished_(temporary_) {}
 
 PendingFile::~PendingFile() {
     if (!committed_) ::unlink(temporary_.c_str());

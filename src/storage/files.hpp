@@ -1,6 +1,8 @@
 // Files that appear whole or not at all, and links that change at once.
 #pragma once
 
+#include "storage/unfinished.hpp"
+
 #include <cstddef>
 #include <filesystem>
 #include <span>
@@ -24,7 +26,7 @@ void remove_temporaries(const std::filesystem::path& folder);
 std::string read_text(const std::filesystem::path& path);
 
 /// A temporary name beside a file that some library writes itself; commit() fsyncs and renames it into place, the
-/// destructor removes it otherwise.
+/// destructor, or a signal that ends the process, removes it otherwise.
 class PendingFile {
 public:
     explicit PendingFile(std::filesystem::path destination);
@@ -39,6 +41,7 @@ private:
     void rename();
 
     std::filesystem::path destination_, temporary_;
+    Unfinished unfinished_;
     bool committed_ = false;
 };
 

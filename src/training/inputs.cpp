@@ -4,6 +4,7 @@
 #include "comm/node_memory.hpp"
 #include "data/labels.hpp"
 #include "data/stored_moments.hpp"
+#include "data/transform.hpp"
 #include "numerics/denormals.hpp"
 #include "numerics/matmul.hpp"
 #include "storage/files.hpp"
@@ -43,6 +44,18 @@ SharedSource train_source(const config::Data& settings, data::Split::Part part) 
     storage::DatasetReader reader = open_data(settings.train, preferred_train, settings);
     const auto selection = selection_of(settings, reader.info(), part);
     return std::make_shared<data::Source>(std::move(reader), selection);
+}
+
+/// Where a step of data.transform goes by figures of the training samples: these, which must be as the others are.
+SharedSource train_to_standardise_by(const config::Data& settings, const storage::DatasetInfo& others) {
+    const Shape sample = others.sample_shape();
+    if (settings.transform.empty() || !data::Transform(settings.transform, sample).standardises()) return {};
+    SharedSource train = train_source(settings, data::Split::Part::train);
+    if (train->info().sample_shape() != sample)
+        reject("{}:{}: samples of {}, but data.transform standardises by figures of {}:{}, samples of {}", others.file,
+               others.name, describe(sample), train->info().file, train->info().name,
+               describe(train->info().sample_shape()));
+    return train;
 }
 
 /// Nothing where nothing validates.
@@ -216,14 +229,13 @@ data::Dataset read_dataset(const comm::Nodes& nodes, const config::Config& confi
         return validation ? validation : train_source(settings, data::Split::Part::train);
     });
     require_same_shape(nodes.world(), source->info());
+    const SharedSource train = agreed(nodes.world(), [&] { return train_to_standardise_by(settings, source->info()); });
     const std::size_t bytes = source->info().rows() * source->info().row_bytes();
     const bool fits = bytes <= memory_for_data(settings, nodes_of_host(nodes));
     data::Dataset dataset = load(nodes, source, nodes.world().least(fits ? 1 : 0) == 1, settings, progress);
-    const auto train = [&] { return train_source(settings, data::Split::Part::train); };
     transform_dataset(
-        nodes.world(), config, dataset,
-        [&] { return data::stored_moments(train()->file_info(), outside_of(settings)); },
-        [&] { return load(nodes, agreed(nodes.world(), train), false, settings, progress); });
+        nodes.world(), config, dataset, [&] { return data::stored_moments(train->file_info(), outside_of(settings)); },
+        [&] { return load(nodes, train, false, settings, progress); });
     return dataset;
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <span>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -78,6 +79,8 @@ data::Moments stored_there(const comm::Communicator& world, const StoredMoments&
     std::vector<double> figures(2 * count);
     world.on_first([&] {
         const data::Moments read = stored();
+        if (read.mean.size() != count || read.variance.size() != count)
+            throw std::logic_error("stored figures are not of these samples");
         std::ranges::copy(read.variance, std::ranges::copy(read.mean, figures.begin()).out);
     });
     world.sum(std::span(figures)); // the others' are zeros, which change no bit

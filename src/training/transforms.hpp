@@ -20,8 +20,8 @@ using StoredMoments = std::function<data::Moments()>;
 void transform_inputs(const comm::Communicator& world, const config::Config& config, Inputs& inputs,
                       const StoredMoments& stored = {});
 
-/// The same of another dataset alone. train() gives the training samples where a step standardises by figures of theirs
-/// that are not stored. Collective.
+/// The same of another dataset alone, of samples as the training ones are stored. train() gives the training samples
+/// where a step standardises by figures of theirs that are not stored. Collective.
 void transform_dataset(const comm::Communicator& world, const config::Config& config, data::Dataset& dataset,
                        const StoredMoments& stored, const std::function<data::Dataset()>& train);
 

@@ -2,6 +2,7 @@
 import csv
 import json
 import math
+import signal
 import subprocess
 import unittest
 
@@ -90,6 +91,47 @@ class Evaluate(elbo_cli.Case):
         damaged.write_bytes(damaged.read_bytes()[:-100])
         self.assertIn("step-00000008.h5", self.refused("runs/small", "--checkpoint", "latest"))
         self.assertFalse([name for name in self.files() if "figures" in name])
+
+
+class Standardised(elbo_cli.Case):
+    """Data goes through the run's data.transform, by figures of the training samples."""
+
+    TEXT = elbo_cli.CONFIGURATION.replace("likelihood: bernoulli", "likelihood: gaussian").replace(
+        "/test/x\"}", "/test/x\", transform: [{standardise: {figures: FIGURES}}]}")
+
+    def evaluate(self, *arguments, **options):
+        return self.elbo("evaluate", "runs/small", "--samples", 5, *arguments, **options)
+
+    def test_figures_computed_and_stored(self):
+        self.elbo("convert", "sprites", "sprites.h5", "--train", 200, "--test", 60, "--size", 8, "--stats")
+        elbo_cli.sprites(self.folder / "large.h5", size=16)
+        found = {}
+        for figures in ("computed", "stored"):
+            (self.folder / "small.yaml").write_text(self.TEXT.replace("FIGURES", figures), encoding="utf-8")
+            self.elbo("train", "small.yaml", "--fresh")
+            validated = elbo_cli.metrics(self.folder / "runs/small", "validation")[-1]["kl"]
+            for ranks in (None, 2):
+                self.evaluate("--json", "figures.json", ranks=ranks)
+                found[figures, ranks] = json.loads((self.folder / "figures.json").read_text(encoding="utf-8"))
+                self.assertAlmostEqual(found[figures, ranks]["kl"]["mean"], validated, places=4)
+                said = self.evaluate("--data", "large.h5:/test/x", ranks=ranks, expect=2).err
+                self.assertIn("samples of 16 x 16, but data.transform standardises by figures of", said)
+                self.assertIn("samples of", self.evaluate("--data", "sprites.h5:/test/y", ranks=ranks, expect=2).err)
+            self.assertEqual(found[figures, None], found[figures, 2])
+
+
+class Interrupted(elbo_cli.Case):
+    def test_nothing_half_written_is_left(self):
+        self.elbo("train", self.small_run())
+        before = self.files()
+        for ranks in (None, 2):
+            process = elbo_cli.start(["evaluate", "runs/small", "--samples", 10**7, "--per-sample", "out.h5"], ranks=ranks,
+                                     cwd=self.folder)
+            elbo_cli.wait_until(lambda: [name for name in self.files() if "out.h5.tmp" in name], what="a file under way")
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=60)
+            self.assertNotEqual(process.returncode, 0)
+            elbo_cli.wait_until(lambda: self.files() == before, seconds=10, what=lambda: str(self.files()))
 
 
 if __name__ == "__main__":
