@@ -118,11 +118,21 @@ HWY_INLINE V chain_at(At at, const T* kept, T* diff) {
     }
 }
 
+template <class F, class T>
+void backward_alone(Matrix<const T> kept, Matrix<T> diff) {
+    if constexpr (std::is_same_v<F, Identity>) return;
+    for (std::size_t i = 0; i < diff.rows(); ++i)
+        simd::for_each_vector(diff.columns(), [&](auto at) HWY_ATTR {
+            chain_at<F>(at, kept.data() + i * kept.stride(), diff.row(i).data());
+        });
+}
+
 /// Rows go through in groups, so that the bias's sums are read and written once a group.
 template <class F, class T>
 void backward(Matrix<const T> kept, Matrix<T> diff, std::span<float> diff_bias) {
     constexpr std::size_t group = 4;
     std::size_t i = 0;
+    if (diff_bias.empty()) return backward_alone<F, T>(kept, diff);
     simd::for_each_vector(diff_bias.size(), [&](auto at) HWY_ATTR { at.store(all(0), diff_bias.data()); });
     for (; i + group <= diff.rows(); i += group) {
         simd::for_each_vector(diff_bias.size(), [&](auto at) HWY_ATTR {

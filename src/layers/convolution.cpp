@@ -91,8 +91,7 @@ void ConvolutionLayer::forward(const Pass& pass, ConstAnyMatrix in, AnyMatrix ou
 void ConvolutionLayer::backward(const Pass& pass, ConstAnyMatrix in, ConstAnyMatrix out, AnyMatrix diff_out,
                                 AnyMatrix diff_in, std::span<float> gradients, const FinalFrom& final_from) {
     const ConstAnyMatrix kept = keeps_slope_ ? ConstAnyMatrix(slope(out.rows())) : places_of(out);
-    backpropagate_activation(activation_, kept, places_of(diff_out), gradients.subspan(bias_, channels()));
-    const Matrix<float> diff_weight(gradients.data() + weight_, 1, convolution_.shape().weights());
+    backpropagate_activation(activation_, kept, places_of(diff_out), part_of(gradients, bias_, channels()));
     if (diff_in.columns() != 0) {
         if (transposed_)
             convolution_.forward(diff_out, weight(pass.values), diff_in);
@@ -100,6 +99,8 @@ void ConvolutionLayer::backward(const Pass& pass, ConstAnyMatrix in, ConstAnyMat
             convolution_.back_to_input(diff_out, weight(pass.values), diff_in);
         final_from(nothing_more);
     }
+    if (gradients.empty()) return;
+    const Matrix<float> diff_weight(gradients.data() + weight_, 1, convolution_.shape().weights());
     if (transposed_)
         convolution_.back_to_weight(diff_out, in, diff_weight);
     else

@@ -90,12 +90,13 @@ void Dense::forward(const Pass& pass, ConstAnyMatrix in, AnyMatrix out) {
 void Dense::backward(const Pass& pass, ConstAnyMatrix in, ConstAnyMatrix out, AnyMatrix diff_out, AnyMatrix diff_in,
                      std::span<float> gradients, const FinalFrom& final_from) {
     const ConstAnyMatrix kept = keeps_slope_ ? ConstAnyMatrix(slope(out.rows())) : out;
-    backpropagate_activation(activation_, kept, diff_out, gradients.subspan(bias_, units()));
+    backpropagate_activation(activation_, kept, diff_out, part_of(gradients, bias_, units()));
     for (std::size_t first = 0; first < diff_in.columns(); first += columns_) {
         const std::size_t count = std::min(columns_, diff_in.columns() - first);
         diff_in_(diff_out, weight(pass.values).some_columns(first, count), diff_in.some_columns(first, count));
         final_from(nothing_more);
     }
+    if (gradients.empty()) return;
     const std::size_t panels = std::max<std::size_t>(1, units() / panel_rows_);
     for (std::size_t panel = panels; panel-- > 0;) {
         const std::size_t first = panel * panel_rows_, end = panel + 1 == panels ? units() : first + panel_rows_;

@@ -55,7 +55,8 @@ public:
 
     /// After forward() with the same in and out. diff_out: gradient of the objective by out, of the building's
     /// precision; used up as scratch. diff_in may be of either.
-    /// Overwrites this layer's part of gradients; writes diff_in unless it is empty (0 columns: the first layer's).
+    /// Overwrites this layer's part of gradients unless there are none (empty: the objective's gradient by the input is
+    /// all that is wanted); writes diff_in unless it is empty (0 columns: the first layer's).
     /// May tell final_from of parts of it, from the end to the begin; the last, the whole, is told by the caller.
     virtual void backward(const Pass& pass, ConstAnyMatrix in, ConstAnyMatrix out, AnyMatrix diff_out,
                           AnyMatrix diff_in, std::span<float> gradients, const FinalFrom& final_from) = 0;
@@ -97,7 +98,8 @@ public:
     ConstAnyMatrix forward(const Pass& pass, ConstAnyMatrix in);
     /// Where the gradient by the output is to be written before backward(): [rows of the last forward(), output].
     AnyMatrix diff_output();
-    /// diff_in: [rows, input] or empty where the input's gradient is not wanted. final_from is called after each layer.
+    /// diff_in: [rows, input] or empty where the input's gradient is not wanted; gradients: empty where those by
+    /// parameters are not. final_from is called after each layer.
     void backward(const Pass& pass, AnyMatrix diff_in, std::span<float> gradients, const FinalFrom& final_from);
     /// What the last forward() returned.
     ConstAnyMatrix last_output() const;

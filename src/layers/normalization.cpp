@@ -40,11 +40,11 @@ void Normalization::forward(const Pass& pass, ConstAnyMatrix in, AnyMatrix out) 
 void Normalization::backward(const Pass& pass, ConstAnyMatrix in, ConstAnyMatrix out, AnyMatrix diff_out,
                              AnyMatrix diff_in, std::span<float> gradients, const FinalFrom&) {
     const ConstAnyMatrix kept = keeps_slope_ ? ConstAnyMatrix(slope(out.rows())) : places_of(out);
-    backpropagate_activation(activation_, kept, places_of(diff_out), gradients.subspan(bias_, groups_.channels));
+    backpropagate_activation(activation_, kept, places_of(diff_out), part_of(gradients, bias_, groups_.channels));
     const bool wanted = diff_in.columns() != 0;
     backpropagate_normalize(groups_, pass.values.exact.subspan(gain_, groups_.channels), places_of(in),
                             statistics(in.rows()), places_of(diff_out), wanted ? places_of(diff_in) : diff_in,
-                            gradients.subspan(gain_, groups_.channels), scratch());
+                            part_of(gradients, gain_, groups_.channels), scratch());
 }
 
 namespace {

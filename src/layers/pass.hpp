@@ -20,6 +20,11 @@ struct Values {
     Values(const Floats& floats, std::span<const BFloat16> copy = {}) : exact(floats), rounded(copy) {}
 };
 
+/// A parameter's part of the flat array of gradients; empty where gradients by parameters are not wanted.
+inline std::span<float> part_of(std::span<float> gradients, std::size_t offset, std::size_t size) {
+    return gradients.empty() ? gradients : gradients.subspan(offset, size);
+}
+
 /// Noise of one purpose, a row a sample.
 struct Noise {
     Stream stream;

@@ -20,7 +20,6 @@ public:
                    "shape by a layer before the block",
                    describe(block_.output()), describe(building.input));
         if (keeps_slope_) slope_ = workspace_.plan(building.max_rows * elements(output()), precision_);
-        if (activation != Activation::identity) no_bias_ = workspace_.plan(elements(output()));
     }
 
     const Shape& output() const override { return block_.output(); }
@@ -37,7 +36,7 @@ public:
                   std::span<float> gradients, const FinalFrom& final_from) override {
         if (activation_ != Activation::identity) {
             const ConstAnyMatrix kept = keeps_slope_ ? ConstAnyMatrix(slope(out.rows())) : out;
-            backpropagate_activation(activation_, kept, diff_out, {workspace_.at(no_bias_), diff_out.columns()});
+            backpropagate_activation(activation_, kept, diff_out, {});
         }
         copy(diff_out, block_.diff_output());
         block_.backward(pass, diff_in, gradients, final_from);
@@ -55,7 +54,7 @@ private:
     Workspace& workspace_;
     bool keeps_slope_;
     Stack block_;
-    std::size_t slope_ = 0, no_bias_ = 0; ///< in the workspace; the latter for sums that nobody needs
+    std::size_t slope_ = 0; ///< in the workspace
 };
 
 std::unique_ptr<Layer> make_residual(const config::Settings& settings, const Building& building) {

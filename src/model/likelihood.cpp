@@ -64,6 +64,50 @@ void bernoulli_mean(Matrix<float> logits) {
     }
 }
 
+void bernoulli_backpropagate_mean(Matrix<const float> mean, Matrix<float> diff) {
+    for (std::size_t i = 0; i < mean.rows(); ++i) {
+        const float* mean_row = mean.row(i).data();
+        float* row = diff.row(i).data();
+        simd::for_each_vector(mean.columns(), [&](auto at) HWY_ATTR {
+            const V m = at.load(mean_row);
+            at.store(at.load(row) * m * (all(1) - m), row);
+        });
+    }
+}
+
+/// Of observed elements: log p = x l - max(l, 0) - log(1 + e^-|l|), and x - sigmoid(l) in place of l.
+void bernoulli_observed(Matrix<float> logits, Matrix<const float> x, Matrix<const float> observed,
+                        std::span<double> log_likelihood) {
+    for (std::size_t i = 0; i < x.rows(); ++i) {
+        float* logit_row = logits.row(i).data();
+        const float *x_row = x.row(i).data(), *observed_row = observed.row(i).data();
+        log_likelihood[i] = simd::sum(x.columns(), [&](auto at) HWY_ATTR {
+            const V l = at.load(logit_row), v = at.load(x_row);
+            const auto seen = hn::Ne(at.load(observed_row), all(0));
+            const V e = simd::exp(hn::Neg(hn::Abs(l)));
+            const V largest = hn::Max(l, all(0));
+            const V sigmoid = hn::IfThenElse(hn::Lt(l, all(0)), e, all(1)) / (all(1) + e);
+            at.store(hn::IfThenElseZero(seen, v - sigmoid), logit_row);
+            return V(hn::IfThenElseZero(seen, v * l - largest - simd::log(all(1) + e)));
+        });
+    }
+}
+
+/// Of observed elements: squares[i] = sum of (x - mean)^2, and precision (x - mean) in place of the mean.
+void squared_errors_observed(Matrix<float> mean, Matrix<const float> x, Matrix<const float> observed, float precision,
+                             std::span<double> squares) {
+    for (std::size_t i = 0; i < x.rows(); ++i) {
+        float* mean_row = mean.row(i).data();
+        const float *x_row = x.row(i).data(), *observed_row = observed.row(i).data();
+        squares[i] = simd::sum(x.columns(), [&](auto at) HWY_ATTR {
+            const auto seen = hn::Ne(at.load(observed_row), all(0));
+            const V error = hn::IfThenElseZero(seen, at.load(x_row) - at.load(mean_row));
+            at.store(error * all(precision), mean_row);
+            return V(error * error);
+        });
+    }
+}
+
 /// squares[i] = sum of (mean - x)^2; diff = factor (mean - x), where wanted.
 template <class T>
 void squared_errors_in(Matrix<const float> mean, Matrix<const float> x, float factor, std::span<double> squares,
@@ -100,6 +144,9 @@ namespace {
 
 HWY_EXPORT(bernoulli);
 HWY_EXPORT(bernoulli_mean);
+HWY_EXPORT(bernoulli_backpropagate_mean);
+HWY_EXPORT(bernoulli_observed);
+HWY_EXPORT(squared_errors_observed);
 HWY_EXPORT(squared_errors);
 
 /// Independent binary pixels, the decoder giving logits. Grey x in [0, 1] makes it a cross-entropy and no density.
@@ -112,7 +159,16 @@ public:
         HWY_DYNAMIC_DISPATCH(bernoulli)(outputs, x, scale, reconstruction, diff_outputs);
     }
 
+    void evaluate_observed(std::span<const float>, Matrix<float> outputs, Matrix<const float> x,
+                           Matrix<const float> observed, std::span<double> log_likelihood) const override {
+        HWY_DYNAMIC_DISPATCH(bernoulli_observed)(outputs, x, observed, log_likelihood);
+    }
+
     void mean(Matrix<float> outputs) const override { HWY_DYNAMIC_DISPATCH(bernoulli_mean)(outputs); }
+
+    void backpropagate_mean(Matrix<const float> mean, Matrix<float> diff) const override {
+        HWY_DYNAMIC_DISPATCH(bernoulli_backpropagate_mean)(mean, diff);
+    }
 
     std::pair<double, double> support() const override { return {0, 1}; }
 
@@ -140,7 +196,7 @@ public:
 
     void evaluate(std::span<const float> values, Matrix<const float> outputs, Matrix<const float> x, float scale,
                   std::span<double> reconstruction, AnyMatrix diff_outputs, std::span<float> gradients) override {
-        const double log_variance = learned_ ? bounded_log_variance(values[offset_]) : fixed_log_variance_;
+        const double log_variance = log_variance_of(values);
         const double precision = std::exp(-log_variance);
         HWY_DYNAMIC_DISPATCH(squared_errors)
         (outputs, x, static_cast<float>(scale * precision), reconstruction, diff_outputs);
@@ -151,13 +207,26 @@ public:
             diff_log_variance += 0.5 * (dimensions - squares);
             row = -0.5 * (squares + dimensions * (log_variance + std::log(2 * std::numbers::pi)));
         }
-        if (learned_ && diff_outputs.columns() != 0) {
+        if (learned_ && !gradients.empty()) {
             const double slope = 1 / std::max(1.0, std::abs(static_cast<double>(values[offset_])) - 9);
             gradients[offset_] = static_cast<float>(scale * slope * diff_log_variance);
         }
     }
 
+    void evaluate_observed(std::span<const float> values, Matrix<float> outputs, Matrix<const float> x,
+                           Matrix<const float> observed, std::span<double> log_likelihood) const override {
+        const double log_variance = log_variance_of(values), precision = std::exp(-log_variance);
+        HWY_DYNAMIC_DISPATCH(squared_errors_observed)
+        (outputs, x, observed, static_cast<float>(precision), log_likelihood);
+        for (std::size_t i = 0; i < x.rows(); ++i) {
+            const auto seen = observed.columns() - std::ranges::count(observed.row(i), 0.0f);
+            log_likelihood[i] = -0.5 * (log_likelihood[i] * precision +
+                                        static_cast<double>(seen) * (log_variance + std::log(2 * std::numbers::pi)));
+        }
+    }
+
     void mean(Matrix<float>) const override {}
+    void backpropagate_mean(Matrix<const float>, Matrix<float>) const override {}
     std::pair<double, double> support() const override {
         constexpr double infinity = std::numeric_limits<double>::infinity();
         return {-infinity, infinity};
@@ -165,6 +234,10 @@ public:
     float bias_for_mean(double mean) const override { return static_cast<float>(mean); }
 
 private:
+    double log_variance_of(std::span<const float> values) const {
+        return learned_ ? bounded_log_variance(values[offset_]) : fixed_log_variance_;
+    }
+
     bool learned_ = false;
     double fixed_log_variance_ = 0;
     std::size_t offset_ = 0;

@@ -19,15 +19,24 @@ public:
     virtual std::size_t outputs_per_element() const = 0;
 
     /// reconstruction[i] = log p(x_i | outputs_i) in nats, summed over x's elements. Where diff_outputs has columns, it
-    /// gets scale * d(-sum_i reconstruction[i]) / d outputs, and gradients (the model's flat array) the same for the
-    /// likelihood's own parameters. outputs, x: [rows, dimensions]; diff_outputs, of either precision, may be outputs'
-    /// own memory.
+    /// gets scale * d(-sum_i reconstruction[i]) / d outputs, and gradients (the model's flat array, or empty) the same
+    /// for the likelihood's own parameters. outputs, x: [rows, dimensions]; diff_outputs, of either precision, may be
+    /// outputs' own memory.
     virtual void evaluate(std::span<const float> values, Matrix<const float> outputs, Matrix<const float> x,
                           float scale, std::span<double> reconstruction, AnyMatrix diff_outputs,
                           std::span<float> gradients) = 0;
 
+    /// log_likelihood[i] = that of the elements of x_i that are observed, those where `observed` is not 0, and outputs
+    /// gives way to its gradient by the outputs. observed: [rows, dimensions]; the Gaussian's parameters stay as they
+    /// are.
+    virtual void evaluate_observed(std::span<const float> values, Matrix<float> outputs, Matrix<const float> x,
+                                   Matrix<const float> observed, std::span<double> log_likelihood) const = 0;
+
     /// E[x | outputs], in place.
     virtual void mean(Matrix<float> outputs) const = 0;
+
+    /// From the gradient by E[x | outputs] that by outputs, in place.
+    virtual void backpropagate_mean(Matrix<const float> mean, Matrix<float> diff) const = 0;
 
     /// Least and greatest value of x's elements that the likelihood takes: [0, 1] for bernoulli.
     virtual std::pair<double, double> support() const = 0;

@@ -35,6 +35,10 @@ struct Batch {
 /// Told the bound of a forward pass's rows, while its activations are still there.
 using ForwardDone = std::function<void(const Bound& bound)>;
 
+/// Of rows from first on: reads their decoded means E[x | z], [rows, dimensions], and writes an objective's gradient by
+/// them.
+using MeanObjective = std::function<void(std::size_t first, Matrix<const float> mean, Matrix<float> diff_mean)>;
+
 class Vae {
 public:
     /// sample_shape: one sample of the dataset. Plans the workspace for up to max_rows rows; throws InputError where
@@ -92,6 +96,16 @@ public:
     /// out[i] = log p(x_i | z_i) in nats. z: [rows, latent], x: [rows, dimensions].
     void log_likelihood(const layers::Values& values, Matrix<const float> z, Matrix<const float> x,
                         std::span<double> out);
+
+    /// log p of the observed elements of x_i, those where `observed` is not 0 (without columns: all), and its gradient
+    /// by z_i. x, observed: [rows, dimensions]; z, diff_z: [rows, latent].
+    void likelihood_gradient(const layers::Values& values, Matrix<const float> z, Matrix<const float> x,
+                             Matrix<const float> observed, std::span<double> out, Matrix<float> diff_z);
+
+    /// The gradient by z of an objective of the decoded means. The objective may be called several times, for some rows
+    /// each.
+    void mean_gradient(const layers::Values& values, Matrix<const float> z, const MeanObjective& objective,
+                       Matrix<float> diff_z);
 
     /// E[x | z = posterior mean of x_i] and E[x | z], [rows, dimensions].
     void reconstruct(const layers::Values& values, Matrix<const float> x, Matrix<float> out);

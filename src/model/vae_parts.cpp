@@ -86,4 +86,13 @@ void Vae::Parts::decode(const layers::Values& values, Matrix<const float> z, Mat
     output->forward(values, decoder.forward(values, rounded(z, z_at)), outputs);
 }
 
+void Vae::Parts::backpropagate_to_codes(const layers::Values& values, Matrix<float> outputs, Matrix<float> diff_outputs,
+                                        Matrix<float> diff_z) {
+    const auto nothing = [](std::size_t) {};
+    const AnyMatrix diff = gradient_of(diff_outputs, diff_outputs_at);
+    if (precision != Precision::fp32) copy(diff_outputs, diff);
+    output->backward(values, decoder.last_output(), outputs, diff, decoder.diff_output(), {}, nothing);
+    decoder.backward(values, diff_z, {}, nothing);
+}
+
 } // namespace elbo::model

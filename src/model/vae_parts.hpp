@@ -28,6 +28,7 @@ struct Vae::Parts {
     std::size_t heads_at, noise_at, z_at, diff_z_at, outputs_at;
     std::size_t x_at = 0, diff_heads_at = 0, diff_outputs_at = 0; ///< what in fp32 stands where it came from
     std::vector<double> reconstruction, kl;                       ///< a value a row
+    std::vector<float> diff_mean;                                 ///< mean_gradient()'s, which training does not need
 
     Parts(const config::Model& settings, const Shape& sample_shape, std::size_t rows, Precision stored);
 
@@ -52,6 +53,9 @@ struct Vae::Parts {
     Matrix<float> encode(const layers::Values& values, Matrix<const float> x);
     /// The likelihood's parameters for codes that fit the workspace.
     void decode(const layers::Values& values, Matrix<const float> z, Matrix<float> outputs);
+    /// After decode(): from an objective's gradient by the outputs, which is used up, that by the codes.
+    void backpropagate_to_codes(const layers::Values& values, Matrix<float> outputs, Matrix<float> diff_outputs,
+                                Matrix<float> diff_z);
 };
 
 } // namespace elbo::model

@@ -54,4 +54,35 @@ void Vae::log_likelihood(const layers::Values& values, Matrix<const float> z, Ma
     });
 }
 
+void Vae::likelihood_gradient(const layers::Values& values, Matrix<const float> z, Matrix<const float> x,
+                              Matrix<const float> observed, std::span<double> out, Matrix<float> diff_z) {
+    Parts& p = *parts_;
+    by_pieces(z.rows(), p.max_rows, [&](std::size_t begin, std::size_t rows) {
+        const Matrix<float> outputs = p.piece(p.outputs_at, rows, p.dimensions);
+        const Matrix<const float> some_x = x.some_rows(begin, rows);
+        const std::span<double> some_out = out.subspan(begin, rows);
+        p.decode(values, z.some_rows(begin, rows), outputs);
+        if (observed.columns() == 0) // evaluate() gives the gradient of -log p, times its scale
+            p.likelihood->evaluate(values.exact, outputs, some_x, -1, some_out, outputs, {});
+        else
+            p.likelihood->evaluate_observed(values.exact, outputs, some_x, observed.some_rows(begin, rows), some_out);
+        p.backpropagate_to_codes(values, outputs, outputs, diff_z.some_rows(begin, rows));
+    });
+}
+
+void Vae::mean_gradient(const layers::Values& values, Matrix<const float> z, const MeanObjective& objective,
+                        Matrix<float> diff_z) {
+    Parts& p = *parts_;
+    by_pieces(z.rows(), p.max_rows, [&](std::size_t begin, std::size_t rows) {
+        const Matrix<float> mean = p.piece(p.outputs_at, rows, p.dimensions);
+        p.decode(values, z.some_rows(begin, rows), mean);
+        p.likelihood->mean(mean);
+        p.diff_mean.resize(rows * p.dimensions);
+        const Matrix<float> diff(p.diff_mean.data(), rows, p.dimensions);
+        objective(begin, mean, diff);
+        p.likelihood->backpropagate_mean(mean, diff);
+        p.backpropagate_to_codes(values, mean, diff, diff_z.some_rows(begin, rows));
+    });
+}
+
 } // namespace elbo::model

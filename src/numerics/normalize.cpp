@@ -106,7 +106,7 @@ void normalize(const NormalizedGroups& n, float epsilon, std::span<const float> 
     });
 }
 
-/// diff_x where there is one; diff_gain is added to.
+/// diff_x where there is one; diff_gain, where there is one, is added to.
 template <class X, class DY, class DX>
 void backpropagate_slab(const NormalizedGroups& n, std::span<const float> gain, Matrix<const X> x,
                         std::span<const float> statistics, Matrix<const DY> diff_y, Matrix<DX> diff_x,
@@ -120,11 +120,13 @@ void backpropagate_slab(const NormalizedGroups& n, std::span<const float> gain, 
     sum_over_places(n.places, products, [&](auto at, std::size_t place) HWY_ATTR {
         return V(at.load(diff_y.row(place).data()) * normal(at, place));
     });
-    simd::for_each_vector(n.channels, [&](auto at) HWY_ATTR {
+    simd::for_each_vector(diff_gain.size(), [&](auto at) HWY_ATTR {
         at.store(at.load(diff_gain.data()) + at.load(products.data()), diff_gain.data());
-        at.store(at.load(products.data()) * at.load(gain.data()), products.data());
     });
     if (diff_x.columns() == 0) return;
+    simd::for_each_vector(n.channels, [&](auto at) HWY_ATTR {
+        at.store(at.load(products.data()) * at.load(gain.data()), products.data());
+    });
     sum_over_places(n.places, sums, [&](auto at, std::size_t place) HWY_ATTR {
         return V(at.load(diff_y.row(place).data()) * at.load(gain.data()));
     });

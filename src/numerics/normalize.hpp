@@ -20,8 +20,8 @@ struct NormalizedGroups {
 void normalize(const NormalizedGroups& groups, float epsilon, std::span<const float> gain, std::span<const float> bias,
                ConstAnyMatrix x, AnyMatrix y, Matrix<float> statistics, std::span<float> scratch);
 
-/// diff_gain = the gradient by the gain, and diff_x that by x unless it is empty, from diff_y and what normalize() read
-/// and wrote. With h = (x - mean) r, r = 1 / sqrt(variance + epsilon), d = diff_y gain:
+/// diff_gain = the gradient by the gain, and diff_x that by x, unless they are empty, from diff_y and what normalize()
+/// read and wrote. With h = (x - mean) r, r = 1 / sqrt(variance + epsilon), d = diff_y gain:
 /// diff_x = r (d - mean of d - h mean of d h), means over the group.
 void backpropagate_normalize(const NormalizedGroups& groups, std::span<const float> gain, ConstAnyMatrix x,
                              Matrix<const float> statistics, ConstAnyMatrix diff_y, AnyMatrix diff_x,
