@@ -73,9 +73,11 @@ struct TrainedOptions {
 };
 
 struct EvaluateOptions : TrainedOptions {
-    std::size_t draws = 100; ///< of the posterior, a sample
-    std::string json;        ///< a file for the figures; empty: none
-    std::string per_sample;  ///< a file for those of every sample, .h5 or .csv; empty: none
+    std::string method = "iwae";      ///< or ais
+    std::optional<std::size_t> draws; ///< of the posterior, a sample; 100, chains 10
+    std::optional<std::size_t> steps; ///< of a chain; 100
+    std::string json;                 ///< a file for the figures; empty: none
+    std::string per_sample;           ///< a file for those of every sample, .h5 or .csv; empty: none
 };
 Exit evaluate(const EvaluateOptions& options);
 

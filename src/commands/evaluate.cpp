@@ -4,7 +4,9 @@
 #include "commands/commands.hpp"
 #include "commands/on_ranks.hpp"
 #include "commands/sample_figures.hpp"
+#include "model/annealed.hpp"
 #include "model/evaluation.hpp"
+#include "model/importance.hpp"
 #include "report/records.hpp"
 #include "report/terminal.hpp"
 #include "storage/files.hpp"
@@ -21,13 +23,13 @@ namespace elbo::commands {
 namespace {
 
 using model::Evaluation;
-using model::ImportanceSampler;
 using model::LatentDimension;
 using model::Mean;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t block_rows = 256; ///< of a pass: the same whoever makes it, so that ranks do not show in the bits
-constexpr std::size_t most_draws = 1 << 24;
+constexpr std::size_t most_draws = 1 << 24, most_steps = 1 << 20;
+constexpr std::size_t usual_draws = 100, usual_chains = 10, usual_steps = 100;
 constexpr double few_effective = 10;
 
 /// What a block of samples sends to rank 0: estimates in doubles, then posterior means and log variances in floats.
@@ -51,6 +53,31 @@ void require_folder(const char* option, const std::string& file) {
         reject("{} {}: there is no folder {}", option, file, folder.string());
 }
 
+std::unique_ptr<model::BoundSampler> make_sampler(model::Vae& model, const EvaluateOptions& options) {
+    if (options.method == "ais")
+        return std::make_unique<model::AnnealedSampler>(model, block_rows,
+                                                        model::importance_levels(options.draws.value_or(usual_chains)),
+                                                        options.steps.value_or(usual_steps));
+    return std::make_unique<model::ImportanceSampler>(model, block_rows,
+                                                      model::importance_levels(options.draws.value_or(usual_draws)));
+}
+
+void require_number(const char* option, const std::optional<std::size_t>& number, std::size_t most) {
+    if (number && (*number == 0 || *number > most))
+        reject("{} {}: expected a number from 1 to {}", option, *number, with_commas(most));
+}
+
+void check(const EvaluateOptions& options) {
+    constexpr std::string_view methods[] = {"iwae", "ais"};
+    if (std::ranges::find(methods, options.method) == std::end(methods))
+        reject("--method {}: expected iwae or ais", options.method);
+    if (options.steps && options.method != "ais") reject("--steps is of --method ais");
+    require_number("--samples", options.draws, most_draws);
+    require_number("--steps", options.steps, most_steps);
+    require_folder("--json", options.json);
+    require_folder("--per-sample", options.per_sample);
+}
+
 class Evaluating {
 public:
     Evaluating(const comm::Communicator& world, const EvaluateOptions& options)
@@ -60,17 +87,17 @@ public:
           trained_(training::open_trained(world, options.run, options.checkpoint, block_rows)),
           nodes_(world, trained_.config.communication.shared),
           data_(training::read_data(nodes_, trained_, options.data)),
-          sampler_(*trained_.model, block_rows, model::importance_levels(options.draws)),
+          sampler_(make_sampler(*trained_.model, options)),
           loader_(data_, training::binarize_of(trained_.config.data), block_rows),
-          found_(trained_.model->latent(), sampler_.levels()) {}
+          found_(trained_.model->latent(), sampler_->levels()) {}
 
     void run() {
         world_.on_first([&] {
             if (!options_.per_sample.empty())
-                figures_ = open_sample_figures(options_.per_sample, data_.size(), sampler_.levels());
+                figures_ = open_sample_figures(options_.per_sample, data_.size(), found_.levels());
             terminal_.line(fmt::format("model   {}", training::describe(trained_)));
-            terminal_.line(fmt::format("data    {}, {} samples, {} draws each", data_.name(), with_commas(data_.size()),
-                                       with_commas(options_.draws)));
+            terminal_.line(
+                fmt::format("data    {}, {} samples, {}", data_.name(), with_commas(data_.size()), describe_draws()));
         });
         began_ = Clock::now();
         const std::uint64_t blocks = data::batches_from(0, data_.size(), block_rows);
@@ -89,22 +116,22 @@ private:
     void estimate(std::size_t number, std::vector<std::byte>& bytes) {
         const std::uint32_t seed = trained_.config.seed;
         const data::Rows rows = loader_.take(samples_of(number), {seed, Purpose::validation_binarize, 0});
-        const Block block{rows.samples.size(), sampler_.columns(), trained_.model->latent()};
+        const Block block{rows.samples.size(), sampler_->columns(), trained_.model->latent()};
         std::vector<double> estimates(block.rows * block.columns);
-        sampler_.estimate(trained_.values.span(), {rows.x, rows.samples}, {seed, Purpose::importance, 0},
-                          {estimates.data(), block.rows, block.columns});
+        sampler_->estimate(trained_.values.span(), {rows.x, rows.samples}, {seed, Purpose::importance, 0},
+                           {estimates.data(), block.rows, block.columns});
         bytes.reserve(block.bytes());
         const auto append = [&bytes](const auto* values, std::size_t count) {
             const auto some = std::as_bytes(std::span(values, count));
             bytes.insert(bytes.end(), some.begin(), some.end());
         };
         append(estimates.data(), estimates.size());
-        append(sampler_.mean().data(), block.rows * block.latent);
-        append(sampler_.log_variance().data(), block.rows * block.latent);
+        append(sampler_->mean().data(), block.rows * block.latent);
+        append(sampler_->log_variance().data(), block.rows * block.latent);
     }
 
     void take(std::size_t number, std::span<const std::byte> bytes) {
-        const Block block{samples_of(number).size(), sampler_.columns(), trained_.model->latent()};
+        const Block block{samples_of(number).size(), sampler_->columns(), trained_.model->latent()};
         const auto estimates = matrix_at<double>(bytes, 0, block.rows, block.columns);
         found_.add(estimates, matrix_at<float>(bytes, block.means_at(), block.rows, block.latent),
                    matrix_at<float>(bytes, block.log_variances_at(), block.rows, block.latent));
@@ -125,7 +152,8 @@ private:
         if (figures_)
             figures_->commit({{"checkpoint", trained_.checkpoint.string()},
                               {"data", data_.name()},
-                              {"draws", fmt::format("{}", options_.draws)}});
+                              {"method", options_.method},
+                              {"draws", fmt::format("{}", found_.draws())}});
         print_bounds();
         print_latents();
         print_advice();
@@ -133,6 +161,13 @@ private:
         const std::chrono::duration<double> passed = Clock::now() - began_;
         terminal_.line(
             fmt::format("\n{} samples in {}", with_commas(found_.samples()), human_duration(passed.count())));
+    }
+
+    bool annealed() const { return options_.method == "ais"; }
+    std::string describe_draws() const {
+        if (!annealed()) return fmt::format("{} draws each", with_commas(found_.draws()));
+        return fmt::format("{} chains of {} steps each", with_commas(found_.draws()),
+                           with_commas(options_.steps.value_or(usual_steps)));
     }
 
     double bits_per_dimension() const {
@@ -152,7 +187,7 @@ private:
     training::Trained trained_;
     comm::Nodes nodes_;
     data::Dataset data_;
-    ImportanceSampler sampler_;
+    std::unique_ptr<model::BoundSampler> sampler_;
     data::Loader loader_;
     Evaluation found_;                       ///< rank 0's
     std::unique_ptr<SampleFigures> figures_; ///< rank 0's, where they are asked for
@@ -197,10 +232,12 @@ void Evaluating::print_advice() {
     else if (2 * active < dimensions.size())
         advise(fmt::format("{} of {} latents carry nothing; a smaller model.latent would do as well.",
                            dimensions.size() - active, dimensions.size()));
-    if (found_.effective_quantile(0.5) < few_effective && found_.draws() > 1)
-        advise(fmt::format("Of half the samples fewer than {:.0f} draws carry the weight, so L_{} is still well below "
-                           "the log-likelihood; more --samples raise it.",
-                           few_effective, found_.draws()));
+    const double enough = annealed() ? 0.5 * static_cast<double>(found_.draws()) : few_effective;
+    if (found_.effective_quantile(0.5) < enough && found_.draws() > 1)
+        advise(fmt::format("Of half the samples fewer than {} {} carry the weight, so L_{} is still below the "
+                           "log-likelihood; more {} raise it{}.",
+                           enough, annealed() ? "chains" : "draws", found_.draws(),
+                           annealed() ? "--steps" : "--samples", annealed() ? "" : ", or --method ais"));
     const bool grey = data_.grey() && trained_.config.data.binarize == "none";
     if (grey && trained_.config.model.likelihood.kind == "bernoulli")
         advise("The data is grey and the likelihood bernoulli: these are cross-entropies, no densities, and cannot be "
@@ -211,7 +248,9 @@ report::Fields Evaluating::fields() const {
     report::Fields fields = {{"checkpoint", trained_.checkpoint.string()},
                              {"data", data_.name()},
                              {"samples", static_cast<std::int64_t>(found_.samples())},
+                             {"method", options_.method},
                              {"draws", static_cast<std::int64_t>(found_.draws())}};
+    if (annealed()) fields.emplace_back("steps", static_cast<std::int64_t>(options_.steps.value_or(usual_steps)));
     const auto add = [&](const std::string& name, Mean mean) {
         fields.emplace_back(name + ".mean", mean.value);
         fields.emplace_back(name + ".error", mean.error);
@@ -237,10 +276,7 @@ report::Fields Evaluating::fields() const {
 } // namespace
 
 Exit evaluate(const EvaluateOptions& options) {
-    if (options.draws == 0 || options.draws > most_draws)
-        reject("--samples {}: expected a number from 1 to {}", options.draws, with_commas(most_draws));
-    require_folder("--json", options.json);
-    require_folder("--per-sample", options.per_sample);
+    check(options);
     return on_ranks([&](const comm::Communicator& world) {
         Evaluating(world, options).run();
         return Exit::done;

@@ -10,14 +10,14 @@
 namespace elbo::commands {
 namespace {
 
-using model::ImportanceSampler;
+using model::BoundSampler;
 
 /// ELBO, its terms and the effective sample size of a row, in the order of `names`.
 constexpr const char* names[] = {"elbo", "reconstruction", "kl", "effective_sample_size"};
 
 std::vector<double> figures_of(std::span<const double> row) {
-    return {row[ImportanceSampler::reconstruction] - row[ImportanceSampler::kl], row[ImportanceSampler::reconstruction],
-            row[ImportanceSampler::kl], row[ImportanceSampler::effective]};
+    return {row[BoundSampler::reconstruction] - row[BoundSampler::kl], row[BoundSampler::reconstruction],
+            row[BoundSampler::kl], row[BoundSampler::effective]};
 }
 
 class Hdf5Figures final : public SampleFigures {
@@ -35,8 +35,7 @@ public:
             const std::span<const double> row = estimates.row(i);
             std::size_t column = 0;
             for (const double figure : figures_of(row)) columns_[column++].push_back(figure);
-            for (const double figure : row.subspan(ImportanceSampler::first_bound))
-                columns_[column++].push_back(figure);
+            for (const double figure : row.subspan(BoundSampler::first_bound)) columns_[column++].push_back(figure);
         }
         if (columns_.front().size() >= storage::chunk_rows({samples_}, storage::ElementType::f64)) write();
     }
@@ -79,7 +78,7 @@ public:
             const std::span<const double> row = estimates.row(i);
             out_ << written_++;
             for (const double figure : figures_of(row)) out_ << fmt::format(",{}", figure);
-            for (const double figure : row.subspan(ImportanceSampler::first_bound)) out_ << fmt::format(",{}", figure);
+            for (const double figure : row.subspan(BoundSampler::first_bound)) out_ << fmt::format(",{}", figure);
             out_ << '\n';
         }
         require_written();

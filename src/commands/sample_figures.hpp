@@ -1,7 +1,7 @@
 // Figures of every sample, in the dataset's order, as a file: HDF5 or CSV by its name.
 #pragma once
 
-#include "model/importance.hpp"
+#include "model/bound_sampler.hpp"
 #include "storage/dataset.hpp"
 
 #include <cstdint>

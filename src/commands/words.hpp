@@ -34,7 +34,7 @@ struct Word {
 /// All of a command's. Places are parts of what `run` holds.
 struct Words {
     std::vector<Word> all;
-    std::string footer; ///< of its --help; empty: elbo's own
+    std::string footer;           ///< of its --help; empty: elbo's own
     std::string* given = nullptr; ///< gets the options that were given, as they were
     std::function<Exit()> run;
 

@@ -20,7 +20,10 @@ Words evaluate_words() {
     auto options = std::make_shared<EvaluateOptions>();
     Words words;
     add_trained(words, *options);
-    words.add("--samples", &options->draws, "draws of the posterior for each sample of the data (100)", "K");
+    words.add("--method", &options->method, "iwae: importance weights; ais: annealed chains (iwae)", "M");
+    words.add("--samples", &options->draws, "draws of the posterior for each sample of the data (100; chains: 10)",
+              "K");
+    words.add("--steps", &options->steps, "ais: distributions from posterior to model (100)", "T");
     words.add("--json", &options->json, "write the figures as JSON", "FILE");
     words.add("--per-sample", &options->per_sample, "write those of every sample, .h5 or .csv", "FILE");
     words.run = [options] { return evaluate(*options); };

@@ -17,7 +17,7 @@ std::span<const std::byte> bytes_of(const std::vector<T>& values) {
 
 Evaluation::Evaluation(std::size_t latent, std::span<const std::size_t> levels)
     : levels_(levels.begin(), levels.end()),
-      estimates_(ImportanceSampler::first_bound + levels.size() + 1),
+      estimates_(BoundSampler::first_bound + levels.size() + 1),
       codes_(latent),
       kls_(latent) {}
 
@@ -26,12 +26,12 @@ void Evaluation::add(Matrix<const double> estimates, Matrix<const float> mean, M
     std::vector<float> codes;
     for (std::size_t i = 0; i < estimates.rows(); ++i) {
         const std::span<const double> row = estimates.row(i);
-        const double elbo = row[ImportanceSampler::reconstruction] - row[ImportanceSampler::kl];
+        const double elbo = row[BoundSampler::reconstruction] - row[BoundSampler::kl];
         if (!std::ranges::all_of(row, [](double figure) { return std::isfinite(figure); }) && not_finite_++ == 0)
             first_not_finite_ = samples() + i;
         rows.insert(rows.end(), row.begin(), row.end());
         rows.push_back(elbo);
-        effective_.push_back(static_cast<float>(row[ImportanceSampler::effective]));
+        effective_.push_back(static_cast<float>(row[BoundSampler::effective]));
         codes.insert(codes.end(), mean.row(i).begin(), mean.row(i).end());
         for (std::size_t d = 0; d < mean.columns(); ++d) kls.push_back(kl_of_dimension(mean(i, d), log_variance(i, d)));
     }
@@ -45,7 +45,7 @@ Mean Evaluation::mean_of(std::size_t column) const {
             std::sqrt(estimates_.variance()[column] / static_cast<double>(std::max<std::uint64_t>(samples(), 1)))};
 }
 
-Mean Evaluation::elbo() const { return mean_of(ImportanceSampler::first_bound + levels_.size()); }
+Mean Evaluation::elbo() const { return mean_of(BoundSampler::first_bound + levels_.size()); }
 
 double Evaluation::effective_quantile(double share) const {
     std::vector<float> sorted = effective_;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "data/statistics.hpp"
-#include "model/importance.hpp"
+#include "model/bound_sampler.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -26,7 +26,7 @@ struct LatentDimension {
 
 class Evaluation {
 public:
-    /// Of a model with so many latent dimensions. levels: those of the ImportanceSampler.
+    /// Of a model with so many latent dimensions. levels: those of the sampler.
     Evaluation(std::size_t latent, std::span<const std::size_t> levels);
 
     /// Some samples: estimates [rows, columns] of the sampler, and its means and log variances [rows, latent].
@@ -37,9 +37,9 @@ public:
     std::span<const std::size_t> levels() const { return levels_; }
 
     Mean elbo() const;
-    Mean reconstruction() const { return mean_of(ImportanceSampler::reconstruction); }
-    Mean kl() const { return mean_of(ImportanceSampler::kl); }
-    Mean bound(std::size_t level) const { return mean_of(ImportanceSampler::first_bound + level); }
+    Mean reconstruction() const { return mean_of(BoundSampler::reconstruction); }
+    Mean kl() const { return mean_of(BoundSampler::kl); }
+    Mean bound(std::size_t level) const { return mean_of(BoundSampler::first_bound + level); }
     /// Effective sample size that a share of the samples stays below, e.g. 0.5: the median.
     double effective_quantile(double share) const;
     std::vector<LatentDimension> dimensions() const;

@@ -27,6 +27,8 @@ enum class Purpose : std::uint32_t {
     validation_split = 12,
     augmentation = 13,
     importance = 14,
+    chain_momentum = 18,
+    chain_acceptance = 19,
 };
 
 /// A stream: key (seed, purpose) and epoch. Within it, numbers are addressed by sample (40 bits), draw and dimension.

@@ -63,6 +63,19 @@ class Evaluate(elbo_cli.Case):
         for name in ("elbo", "reconstruction", "kl", "effective_sample_size", "bound_1", "bound_10"):
             self.assertIn(f"/{name}", self.elbo("inspect", "a.h5").out)
 
+    def test_annealed_chains(self):
+        chains = ("--method", "ais", "--samples", 3, "--steps", 12)
+        alone, said = self.figures(*chains)
+        self.assertIn("3 chains of 12 steps each", said)
+        self.assertEqual((alone["method"], alone["draws"], alone["steps"]), ("ais", 3, 12))
+        for ranks in (2, 3):
+            self.assertEqual(self.figures(*chains, ranks=ranks)[0], alone)
+        weights, _ = self.figures("--samples", 3)
+        self.assertEqual(alone["elbo"], weights["elbo"], "the chains begin where the draws are")
+        self.assertGreater(alone["bound_1"]["mean"], weights["bound_3"]["mean"], "annealing beats three draws")
+        many, _ = self.figures("--samples", 2000)
+        self.assertLess(alone["bound_1"]["mean"], many["bound_2000"]["mean"] + 3 * many["bound_2000"]["error"])
+
     def test_checkpoints_by_name(self):
         steps = sorted(path.name for path in (self.folder / "runs/small/checkpoints").glob("step-*.h5"))
         self.assertEqual(steps, ["step-00000004.h5", "step-00000008.h5"])
@@ -78,6 +91,9 @@ class Evaluate(elbo_cli.Case):
         self.assertIn("holds no checkpoint", self.refused("."))
         self.assertIn("--samples 0", self.refused("runs/small", "--samples", 0))
         self.assertIn(".h5 or .csv", self.refused("runs/small", "--per-sample", "x.txt"))
+        self.assertIn("--method mcmc: expected iwae or ais", self.refused("runs/small", "--method", "mcmc"))
+        self.assertIn("--steps is of --method ais", self.refused("runs/small", "--steps", 5))
+        self.assertIn("--steps 0", self.refused("runs/small", "--method", "ais", "--steps", 0))
         self.assertIn("there is no folder nowhere", self.refused("runs/small", "--json", "nowhere/x.json"))
         self.assertIn("there is no folder nowhere", self.refused("runs/small", "--per-sample", "nowhere/x.h5"))
         (self.folder / "there.csv").write_text("", encoding="utf-8")
