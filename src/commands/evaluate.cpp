@@ -2,6 +2,7 @@
 #include "base/text.hpp"
 #include "comm/pieces.hpp"
 #include "commands/commands.hpp"
+#include "commands/kl_split.hpp"
 #include "commands/on_ranks.hpp"
 #include "commands/sample_figures.hpp"
 #include "model/annealed.hpp"
@@ -16,6 +17,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <numbers>
 
@@ -89,7 +91,8 @@ public:
           data_(training::read_data(nodes_, trained_, options.data)),
           sampler_(make_sampler(*trained_.model, options)),
           loader_(data_, training::binarize_of(trained_.config.data), block_rows),
-          found_(trained_.model->latent(), sampler_->levels()) {}
+          found_(trained_.model->latent(), sampler_->levels()),
+          splitting_(data_.size(), trained_.model->latent()) {}
 
     void run() {
         world_.on_first([&] {
@@ -105,6 +108,7 @@ public:
             world_, blocks, comm::Makers::all,
             [&](std::size_t block, std::vector<std::byte>& bytes) { estimate(block, bytes); },
             [&](std::size_t block, std::span<const std::byte> bytes) { take(block, bytes); });
+        split_ = splitting_.split(world_, trained_.config.seed);
         world_.on_first([&] { conclude(); });
     }
 
@@ -133,8 +137,10 @@ private:
     void take(std::size_t number, std::span<const std::byte> bytes) {
         const Block block{samples_of(number).size(), sampler_->columns(), trained_.model->latent()};
         const auto estimates = matrix_at<double>(bytes, 0, block.rows, block.columns);
-        found_.add(estimates, matrix_at<float>(bytes, block.means_at(), block.rows, block.latent),
-                   matrix_at<float>(bytes, block.log_variances_at(), block.rows, block.latent));
+        const auto mean = matrix_at<float>(bytes, block.means_at(), block.rows, block.latent);
+        const auto log_variance = matrix_at<float>(bytes, block.log_variances_at(), block.rows, block.latent);
+        found_.add(estimates, mean, log_variance);
+        splitting_.add(mean, log_variance);
         if (found_.not_finite() > 0)
             reject(
                 "{}: the bound of sample {} is not finite; is it data of another kind than the model was trained on?",
@@ -189,7 +195,9 @@ private:
     data::Dataset data_;
     std::unique_ptr<model::BoundSampler> sampler_;
     data::Loader loader_;
-    Evaluation found_;                       ///< rank 0's
+    Evaluation found_; ///< rank 0's
+    KlSplitting splitting_;
+    model::KlSplit split_;                   ///< rank 0's
     std::unique_ptr<SampleFigures> figures_; ///< rank 0's, where they are asked for
     Clock::time_point began_;
 };
@@ -220,6 +228,11 @@ void Evaluating::print_latents() {
     std::string kls = "KL a dimension:";
     for (const LatentDimension& dimension : dimensions) kls += fmt::format(" {:.2f}", dimension.kl);
     terminal_.line(wrapped(kls, 9));
+    terminal_.line(wrapped(fmt::format("KL {:.2f} = {:.2f} sample-code information + {:.2f} total correlation + {:.2f} "
+                                       "dimension-wise (a draw of each of {} samples)",
+                                       split_.kl(), split_.mutual_information, split_.total_correlation,
+                                       split_.dimension_wise, with_commas(splitting_.samples())),
+                           9));
 }
 
 void Evaluating::print_advice() {
@@ -232,6 +245,23 @@ void Evaluating::print_advice() {
     else if (2 * active < dimensions.size())
         advise(fmt::format("{} of {} latents carry nothing; a smaller model.latent would do as well.",
                            dimensions.size() - active, dimensions.size()));
+    std::string narrow, wide;
+    for (std::size_t d = 0; d < dimensions.size(); ++d)
+        if (dimensions[d].spread < 0.5)
+            narrow += fmt::format(" {}", d);
+        else if (dimensions[d].spread > 2)
+            wide += fmt::format(" {}", d);
+    if (!narrow.empty() || !wide.empty())
+        advise(fmt::format("Over the data, codes' variance is{}{}{} where the prior has 1: samples from the prior "
+                           "lie elsewhere.",
+                           narrow.empty() ? "" : " below 0.5 in dimensions" + narrow,
+                           narrow.empty() || wide.empty() ? "" : ",",
+                           wide.empty() ? "" : " above 2 in dimensions" + wide));
+    const double most_information = std::log(static_cast<double>(splitting_.samples()));
+    if (split_.mutual_information > 0.95 * most_information)
+        advise(fmt::format("The sample-code information is near its limit, log {} = {:.2f}: more of the KL may be "
+                           "information, and less of it correlation, than these samples can show.",
+                           with_commas(splitting_.samples()), most_information));
     const double enough = annealed() ? 0.5 * static_cast<double>(found_.draws()) : few_effective;
     if (found_.effective_quantile(0.5) < enough && found_.draws() > 1)
         advise(fmt::format("Of half the samples fewer than {} {} carry the weight, so L_{} is still below the "
@@ -264,11 +294,16 @@ report::Fields Evaluating::fields() const {
     fields.emplace_back("bits_per_dimension", bits_per_dimension());
     fields.emplace_back("effective_sample_size.median", found_.effective_quantile(0.5));
     fields.emplace_back("effective_sample_size.twentieth", found_.effective_quantile(0.05));
+    fields.emplace_back("kl_split.mutual_information", split_.mutual_information);
+    fields.emplace_back("kl_split.total_correlation", split_.total_correlation);
+    fields.emplace_back("kl_split.dimension_wise", split_.dimension_wise);
+    fields.emplace_back("kl_split.samples", static_cast<std::int64_t>(splitting_.samples()));
     const std::vector<LatentDimension> dimensions = found_.dimensions();
     fields.emplace_back("active_units", std::ranges::count_if(dimensions, &LatentDimension::active));
     for (std::size_t d = 0; d < dimensions.size(); ++d) {
         fields.emplace_back(fmt::format("kl_per_dimension.{}", d), dimensions[d].kl);
         fields.emplace_back(fmt::format("mean_variance.{}", d), dimensions[d].variance);
+        fields.emplace_back(fmt::format("code_variance.{}", d), dimensions[d].spread);
     }
     return fields;
 }

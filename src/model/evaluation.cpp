@@ -19,10 +19,11 @@ Evaluation::Evaluation(std::size_t latent, std::span<const std::size_t> levels)
     : levels_(levels.begin(), levels.end()),
       estimates_(BoundSampler::first_bound + levels.size() + 1),
       codes_(latent),
-      kls_(latent) {}
+      kls_(latent),
+      variances_(latent) {}
 
 void Evaluation::add(Matrix<const double> estimates, Matrix<const float> mean, Matrix<const float> log_variance) {
-    std::vector<double> rows, kls;
+    std::vector<double> rows, kls, variances;
     std::vector<float> codes;
     for (std::size_t i = 0; i < estimates.rows(); ++i) {
         const std::span<const double> row = estimates.row(i);
@@ -33,11 +34,15 @@ void Evaluation::add(Matrix<const double> estimates, Matrix<const float> mean, M
         rows.push_back(elbo);
         effective_.push_back(static_cast<float>(row[BoundSampler::effective]));
         codes.insert(codes.end(), mean.row(i).begin(), mean.row(i).end());
-        for (std::size_t d = 0; d < mean.columns(); ++d) kls.push_back(kl_of_dimension(mean(i, d), log_variance(i, d)));
+        for (std::size_t d = 0; d < mean.columns(); ++d) {
+            kls.push_back(kl_of_dimension(mean(i, d), log_variance(i, d)));
+            variances.push_back(std::exp(static_cast<double>(log_variance(i, d))));
+        }
     }
     estimates_.add(storage::ElementType::f64, bytes_of(rows));
     codes_.add(storage::ElementType::f32, bytes_of(codes));
     kls_.add(storage::ElementType::f64, bytes_of(kls));
+    variances_.add(storage::ElementType::f64, bytes_of(variances));
 }
 
 Mean Evaluation::mean_of(std::size_t column) const {
@@ -57,7 +62,8 @@ double Evaluation::effective_quantile(double share) const {
 std::vector<LatentDimension> Evaluation::dimensions() const {
     const std::vector<double> variances = codes_.variance();
     std::vector<LatentDimension> dimensions;
-    for (std::size_t d = 0; d < variances.size(); ++d) dimensions.push_back({kls_.mean()[d], variances[d]});
+    for (std::size_t d = 0; d < variances.size(); ++d)
+        dimensions.push_back({kls_.mean()[d], variances[d], variances[d] + variances_.mean()[d]});
     return dimensions;
 }
 

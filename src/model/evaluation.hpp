@@ -20,6 +20,7 @@ struct Mean {
 struct LatentDimension {
     double kl = 0;       ///< mean of KL(q(z_d | x) || p(z_d)), nats
     double variance = 0; ///< of the posterior mean over the data
+    double spread = 0;   ///< variance of z ~ q(z | x) over the data; the prior's is 1
     /// As Burda, Grosse & Salakhutdinov (2016, section 5.2) have it.
     bool active() const { return variance > 0.01; }
 };
@@ -55,6 +56,7 @@ private:
     data::Statistics estimates_; ///< of the sampler's columns, and the ELBO behind them
     data::Statistics codes_;     ///< of the posterior's means
     data::Statistics kls_;       ///< of each dimension's KL
+    data::Statistics variances_; ///< of the posterior's
     std::vector<float> effective_;
     std::uint64_t not_finite_ = 0, first_not_finite_ = 0;
 };

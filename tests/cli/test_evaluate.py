@@ -49,6 +49,10 @@ class Evaluate(elbo_cli.Case):
         self.assertAlmostEqual(found["bits_per_dimension"], -bounds[-1] / 64 / math.log(2), places=9)
         self.assertAlmostEqual(sum(found["kl_per_dimension"].values()), found["kl"]["mean"], places=4)
         self.assertGreater(found["effective_sample_size"]["median"], 1)
+        parts = found["kl_split"]
+        self.assertEqual(parts.pop("samples"), self.SAMPLES)
+        self.assertAlmostEqual(sum(parts.values()), found["kl"]["mean"], delta=0.3)
+        self.assertLess(parts["mutual_information"], math.log(self.SAMPLES) + 1e-6)
         with open(self.folder / "samples.csv", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         self.assertEqual([int(row["sample"]) for row in rows], list(range(self.SAMPLES)))

@@ -93,6 +93,7 @@ TEST(Evaluation, AddsUpSamplesInPieces) {
     const auto dimensions = evaluation.dimensions();
     EXPECT_NEAR(dimensions[0].kl, 1.0 / 3, 1e-12);
     EXPECT_NEAR(dimensions[0].variance, 2.0 / 3, 1e-12);
+    EXPECT_NEAR(dimensions[0].spread, 1 + 2.0 / 3, 1e-12);
     EXPECT_TRUE(dimensions[0].active());
     EXPECT_EQ(dimensions[1].kl, 0);
     EXPECT_FALSE(dimensions[1].active());
