@@ -76,6 +76,7 @@ struct EvaluateOptions : TrainedOptions {
     std::string method = "iwae";      ///< or ais
     std::optional<std::size_t> draws; ///< of the posterior, a sample; 100, chains 10
     std::optional<std::size_t> steps; ///< of a chain; 100
+    bool gap = false;                 ///< split the variational gap
     std::string json;                 ///< a file for the figures; empty: none
     std::string per_sample;           ///< a file for those of every sample, .h5 or .csv; empty: none
 };

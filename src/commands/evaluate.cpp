@@ -2,6 +2,7 @@
 #include "base/text.hpp"
 #include "comm/pieces.hpp"
 #include "commands/commands.hpp"
+#include "commands/gap_figures.hpp"
 #include "commands/kl_split.hpp"
 #include "commands/on_ranks.hpp"
 #include "commands/sample_figures.hpp"
@@ -34,11 +35,13 @@ constexpr std::size_t most_draws = 1 << 24, most_steps = 1 << 20;
 constexpr std::size_t usual_draws = 100, usual_chains = 10, usual_steps = 100;
 constexpr double few_effective = 10;
 
-/// What a block of samples sends to rank 0: estimates in doubles, then posterior means and log variances in floats.
+/// What a block of samples sends to rank 0: estimates and what the gap consists of in doubles, then posterior means and
+/// log variances in floats.
 struct Block {
-    std::size_t rows, columns, latent;
+    std::size_t rows, columns, gaps, latent;
 
-    std::size_t means_at() const { return rows * columns * sizeof(double); }
+    std::size_t gaps_at() const { return rows * columns * sizeof(double); }
+    std::size_t means_at() const { return gaps_at() + rows * gaps * sizeof(double); }
     std::size_t log_variances_at() const { return means_at() + rows * latent * sizeof(float); }
     std::size_t bytes() const { return log_variances_at() + rows * latent * sizeof(float); }
 };
@@ -92,6 +95,7 @@ public:
           sampler_(make_sampler(*trained_.model, options)),
           loader_(data_, training::binarize_of(trained_.config.data), block_rows),
           found_(trained_.model->latent(), sampler_->levels()),
+          gap_(trained_, block_rows, options.gap),
           splitting_(data_.size(), trained_.model->latent()) {}
 
     void run() {
@@ -117,10 +121,14 @@ private:
         return data::batch_at(block * block_rows, data_.size(), block_rows);
     }
 
+    Block block_of(std::size_t number) const {
+        return {samples_of(number).size(), sampler_->columns(), gap_.columns(), trained_.model->latent()};
+    }
+
     void estimate(std::size_t number, std::vector<std::byte>& bytes) {
         const std::uint32_t seed = trained_.config.seed;
         const data::Rows rows = loader_.take(samples_of(number), {seed, Purpose::validation_binarize, 0});
-        const Block block{rows.samples.size(), sampler_->columns(), trained_.model->latent()};
+        const Block block = block_of(number);
         std::vector<double> estimates(block.rows * block.columns);
         sampler_->estimate(trained_.values.span(), {rows.x, rows.samples}, {seed, Purpose::importance, 0},
                            {estimates.data(), block.rows, block.columns});
@@ -130,17 +138,20 @@ private:
             bytes.insert(bytes.end(), some.begin(), some.end());
         };
         append(estimates.data(), estimates.size());
+        const std::vector<double> gaps = gap_.measure(rows, *sampler_);
+        append(gaps.data(), gaps.size());
         append(sampler_->mean().data(), block.rows * block.latent);
         append(sampler_->log_variance().data(), block.rows * block.latent);
     }
 
     void take(std::size_t number, std::span<const std::byte> bytes) {
-        const Block block{samples_of(number).size(), sampler_->columns(), trained_.model->latent()};
+        const Block block = block_of(number);
         const auto estimates = matrix_at<double>(bytes, 0, block.rows, block.columns);
         const auto mean = matrix_at<float>(bytes, block.means_at(), block.rows, block.latent);
         const auto log_variance = matrix_at<float>(bytes, block.log_variances_at(), block.rows, block.latent);
         found_.add(estimates, mean, log_variance);
         splitting_.add(mean, log_variance);
+        gap_.add(matrix_at<double>(bytes, block.gaps_at(), block.rows, block.gaps));
         if (found_.not_finite() > 0)
             reject(
                 "{}: the bound of sample {} is not finite; is it data of another kind than the model was trained on?",
@@ -196,6 +207,7 @@ private:
     std::unique_ptr<model::BoundSampler> sampler_;
     data::Loader loader_;
     Evaluation found_; ///< rank 0's
+    GapFigures gap_;
     KlSplitting splitting_;
     model::KlSplit split_;                   ///< rank 0's
     std::unique_ptr<SampleFigures> figures_; ///< rank 0's, where they are asked for
@@ -213,6 +225,10 @@ void Evaluating::print_bounds() {
     for (std::size_t level = 0; level < found_.levels().size(); ++level)
         row(fmt::format("L_{}", found_.levels()[level]), found_.bound(level));
     terminal_.line(fmt::format("{:<24} {:>12.3f}", fmt::format("L_{} - ELBO", found_.draws()), gap()));
+    if (options_.gap) {
+        row("  amortisation", gap_.amortisation());
+        terminal_.line(fmt::format("{:<24} {:>12.3f}", "  family", gap() - gap_.amortisation().value));
+    }
     terminal_.line(fmt::format("{:<24} {:>12.4f}", "bits/dimension", bits_per_dimension()));
     terminal_.line(fmt::format("\nweights  effective sample size {:.1f} of {} (median; 1 in 20 samples below {:.1f})",
                                found_.effective_quantile(0.5), with_commas(found_.draws()),
@@ -291,6 +307,10 @@ report::Fields Evaluating::fields() const {
     for (std::size_t level = 0; level < found_.levels().size(); ++level)
         add(fmt::format("bound_{}", found_.levels()[level]), found_.bound(level));
     fields.emplace_back("gap", gap());
+    if (options_.gap) {
+        add("gap_split.amortisation", gap_.amortisation());
+        fields.emplace_back("gap_split.family", gap() - gap_.amortisation().value);
+    }
     fields.emplace_back("bits_per_dimension", bits_per_dimension());
     fields.emplace_back("effective_sample_size.median", found_.effective_quantile(0.5));
     fields.emplace_back("effective_sample_size.twentieth", found_.effective_quantile(0.05));

@@ -24,6 +24,7 @@ Words evaluate_words() {
     words.add("--samples", &options->draws, "draws of the posterior for each sample of the data (100; chains: 10)",
               "K");
     words.add("--steps", &options->steps, "ais: distributions from posterior to model (100)", "T");
+    words.add("--gap", &options->gap, "how much of the variational gap is the encoder's, and how much the family's");
     words.add("--json", &options->json, "write the figures as JSON", "FILE");
     words.add("--per-sample", &options->per_sample, "write those of every sample, .h5 or .csv", "FILE");
     words.run = [options] { return evaluate(*options); };

@@ -29,6 +29,8 @@ enum class Purpose : std::uint32_t {
     importance = 14,
     chain_momentum = 18,
     chain_acceptance = 19,
+    refinement = 20,
+    refinement_bound = 21,
 };
 
 /// A stream: key (seed, purpose) and epoch. Within it, numbers are addressed by sample (40 bits), draw and dimension.

@@ -80,6 +80,15 @@ class Evaluate(elbo_cli.Case):
         many, _ = self.figures("--samples", 2000)
         self.assertLess(alone["bound_1"]["mean"], many["bound_2000"]["mean"] + 3 * many["bound_2000"]["error"])
 
+    def test_the_gap_in_two(self):
+        alone, said = self.figures("--samples", 50, "--gap")
+        self.assertEqual(self.figures("--samples", 50, "--gap", ranks=3)[0], alone)
+        parts = alone["gap_split"]
+        self.assertGreater(parts["amortisation"]["mean"], 5 * parts["amortisation"]["error"])
+        self.assertAlmostEqual(parts["amortisation"]["mean"] + parts["family"], alone["gap"], places=9)
+        self.assertIn("\n  amortisation ", said)
+        self.assertNotIn("gap_split", self.figures("--samples", 1)[0])
+
     def test_checkpoints_by_name(self):
         steps = sorted(path.name for path in (self.folder / "runs/small/checkpoints").glob("step-*.h5"))
         self.assertEqual(steps, ["step-00000004.h5", "step-00000008.h5"])
