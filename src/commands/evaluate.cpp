@@ -5,6 +5,7 @@
 #include "commands/gap_figures.hpp"
 #include "commands/kl_split.hpp"
 #include "commands/on_ranks.hpp"
+#include "commands/reconstruction_figures.hpp"
 #include "commands/sample_figures.hpp"
 #include "model/annealed.hpp"
 #include "model/evaluation.hpp"
@@ -35,13 +36,14 @@ constexpr std::size_t most_draws = 1 << 24, most_steps = 1 << 20;
 constexpr std::size_t usual_draws = 100, usual_chains = 10, usual_steps = 100;
 constexpr double few_effective = 10;
 
-/// What a block of samples sends to rank 0: estimates and what the gap consists of in doubles, then posterior means and
-/// log variances in floats.
+/// What a block of samples sends to rank 0: estimates, what the gap consists of and figures of the reconstruction in
+/// doubles, then posterior means and log variances in floats.
 struct Block {
-    std::size_t rows, columns, gaps, latent;
+    std::size_t rows, columns, gaps, figures, latent;
 
     std::size_t gaps_at() const { return rows * columns * sizeof(double); }
-    std::size_t means_at() const { return gaps_at() + rows * gaps * sizeof(double); }
+    std::size_t figures_at() const { return gaps_at() + rows * gaps * sizeof(double); }
+    std::size_t means_at() const { return figures_at() + rows * figures * sizeof(double); }
     std::size_t log_variances_at() const { return means_at() + rows * latent * sizeof(float); }
     std::size_t bytes() const { return log_variances_at() + rows * latent * sizeof(float); }
 };
@@ -96,12 +98,14 @@ public:
           loader_(data_, training::binarize_of(trained_.config.data), block_rows),
           found_(trained_.model->latent(), sampler_->levels()),
           gap_(trained_, block_rows, options.gap),
+          reconstruction_(trained_, data_),
           splitting_(data_.size(), trained_.model->latent()) {}
 
     void run() {
         world_.on_first([&] {
             if (!options_.per_sample.empty())
-                figures_ = open_sample_figures(options_.per_sample, data_.size(), found_.levels());
+                figures_ =
+                    open_sample_figures(options_.per_sample, data_.size(), found_.levels(), reconstruction_.names());
             terminal_.line(fmt::format("model   {}", training::describe(trained_)));
             terminal_.line(
                 fmt::format("data    {}, {} samples, {}", data_.name(), with_commas(data_.size()), describe_draws()));
@@ -122,7 +126,8 @@ private:
     }
 
     Block block_of(std::size_t number) const {
-        return {samples_of(number).size(), sampler_->columns(), gap_.columns(), trained_.model->latent()};
+        return {samples_of(number).size(), sampler_->columns(), gap_.columns(), reconstruction_.columns(),
+                trained_.model->latent()};
     }
 
     void estimate(std::size_t number, std::vector<std::byte>& bytes) {
@@ -140,6 +145,8 @@ private:
         append(estimates.data(), estimates.size());
         const std::vector<double> gaps = gap_.measure(rows, *sampler_);
         append(gaps.data(), gaps.size());
+        const std::vector<double> figures = reconstruction_.measure(rows.x, sampler_->mean());
+        append(figures.data(), figures.size());
         append(sampler_->mean().data(), block.rows * block.latent);
         append(sampler_->log_variance().data(), block.rows * block.latent);
     }
@@ -156,7 +163,9 @@ private:
             reject(
                 "{}: the bound of sample {} is not finite; is it data of another kind than the model was trained on?",
                 data_.name(), with_commas(found_.first_not_finite()));
-        if (figures_) figures_->add(estimates);
+        const auto figures = matrix_at<double>(bytes, block.figures_at(), block.rows, block.figures);
+        reconstruction_.add(figures);
+        if (figures_) figures_->add(estimates, figures);
         const std::chrono::duration<double> passed = Clock::now() - began_;
         const double rate = static_cast<double>(found_.samples()) / std::max(passed.count(), 1e-9);
         if (!terminal_.wants_live()) return;
@@ -208,6 +217,7 @@ private:
     data::Loader loader_;
     Evaluation found_; ///< rank 0's
     GapFigures gap_;
+    ReconstructionFigures reconstruction_; ///< means: rank 0's
     KlSplitting splitting_;
     model::KlSplit split_;                   ///< rank 0's
     std::unique_ptr<SampleFigures> figures_; ///< rank 0's, where they are asked for
@@ -230,6 +240,8 @@ void Evaluating::print_bounds() {
         terminal_.line(fmt::format("{:<24} {:>12.3f}", "  family", gap() - gap_.amortisation().value));
     }
     terminal_.line(fmt::format("{:<24} {:>12.4f}", "bits/dimension", bits_per_dimension()));
+    terminal_.line("");
+    for (const std::string& line : reconstruction_.lines()) terminal_.line(line);
     terminal_.line(fmt::format("\nweights  effective sample size {:.1f} of {} (median; 1 in 20 samples below {:.1f})",
                                found_.effective_quantile(0.5), with_commas(found_.draws()),
                                found_.effective_quantile(0.05)));
@@ -325,6 +337,7 @@ report::Fields Evaluating::fields() const {
         fields.emplace_back(fmt::format("mean_variance.{}", d), dimensions[d].variance);
         fields.emplace_back(fmt::format("code_variance.{}", d), dimensions[d].spread);
     }
+    std::ranges::copy(reconstruction_.fields(), std::back_inserter(fields));
     return fields;
 }
 

@@ -12,30 +12,39 @@ namespace {
 
 using model::BoundSampler;
 
-/// ELBO, its terms and the effective sample size of a row, in the order of `names`.
-constexpr const char* names[] = {"elbo", "reconstruction", "kl", "effective_sample_size"};
+/// ELBO, its terms, the effective sample size, bounds, and what else there is.
+std::vector<std::string> names_of(std::span<const std::size_t> levels, std::span<const char* const> further) {
+    std::vector<std::string> names = {"elbo", "reconstruction", "kl", "effective_sample_size"};
+    for (const std::size_t level : levels) names.push_back(fmt::format("bound_{}", level));
+    names.insert(names.end(), further.begin(), further.end());
+    return names;
+}
 
-std::vector<double> figures_of(std::span<const double> row) {
-    return {row[BoundSampler::reconstruction] - row[BoundSampler::kl], row[BoundSampler::reconstruction],
-            row[BoundSampler::kl], row[BoundSampler::effective]};
+/// A sample's, in that order.
+std::vector<double> figures_of(std::span<const double> row, std::span<const double> further) {
+    std::vector<double> figures = {row[BoundSampler::reconstruction] - row[BoundSampler::kl],
+                                   row[BoundSampler::reconstruction], row[BoundSampler::kl],
+                                   row[BoundSampler::effective]};
+    const std::span<const double> bounds = row.subspan(BoundSampler::first_bound);
+    figures.insert(figures.end(), bounds.begin(), bounds.end());
+    figures.insert(figures.end(), further.begin(), further.end());
+    return figures;
 }
 
 class Hdf5Figures final : public SampleFigures {
 public:
-    Hdf5Figures(const std::filesystem::path& file, std::uint64_t samples, std::span<const std::size_t> levels)
+    Hdf5Figures(const std::filesystem::path& file, std::uint64_t samples, const std::vector<std::string>& names)
         : writer_(file), samples_(samples) {
-        for (const char* name : names) datasets_.push_back(fmt::format("/{}", name));
-        for (const std::size_t level : levels) datasets_.push_back(fmt::format("/bound_{}", level));
+        for (const std::string& name : names) datasets_.push_back("/" + name);
         for (const std::string& dataset : datasets_) writer_.create(dataset, {samples}, storage::ElementType::f64);
         columns_.resize(datasets_.size());
     }
 
-    void add(Matrix<const double> estimates) override {
+    void add(Matrix<const double> estimates, Matrix<const double> further) override {
         for (std::size_t i = 0; i < estimates.rows(); ++i) {
-            const std::span<const double> row = estimates.row(i);
             std::size_t column = 0;
-            for (const double figure : figures_of(row)) columns_[column++].push_back(figure);
-            for (const double figure : row.subspan(BoundSampler::first_bound)) columns_[column++].push_back(figure);
+            for (const double figure : figures_of(estimates.row(i), further.row(i)))
+                columns_[column++].push_back(figure);
         }
         if (columns_.front().size() >= storage::chunk_rows({samples_}, storage::ElementType::f64)) write();
     }
@@ -64,21 +73,18 @@ private:
 
 class CsvFigures final : public SampleFigures {
 public:
-    CsvFigures(const std::filesystem::path& file, std::span<const std::size_t> levels)
+    CsvFigures(const std::filesystem::path& file, const std::vector<std::string>& names)
         : pending_(file), name_(file.string()), out_(pending_.path()) {
         out_ << "sample";
-        for (const char* name : names) out_ << ',' << name;
-        for (const std::size_t level : levels) out_ << ",bound_" << level;
+        for (const std::string& name : names) out_ << ',' << name;
         out_ << '\n';
         require_written();
     }
 
-    void add(Matrix<const double> estimates) override {
+    void add(Matrix<const double> estimates, Matrix<const double> further) override {
         for (std::size_t i = 0; i < estimates.rows(); ++i) {
-            const std::span<const double> row = estimates.row(i);
             out_ << written_++;
-            for (const double figure : figures_of(row)) out_ << fmt::format(",{}", figure);
-            for (const double figure : row.subspan(BoundSampler::first_bound)) out_ << fmt::format(",{}", figure);
+            for (const double figure : figures_of(estimates.row(i), further.row(i))) out_ << fmt::format(",{}", figure);
             out_ << '\n';
         }
         require_written();
@@ -104,14 +110,16 @@ private:
 } // namespace
 
 std::unique_ptr<SampleFigures> open_sample_figures(const std::filesystem::path& file, std::uint64_t samples,
-                                                   std::span<const std::size_t> levels) {
+                                                   std::span<const std::size_t> levels,
+                                                   std::span<const char* const> further) {
     const std::string extension = file.extension().string();
     const bool csv = extension == ".csv";
     if (!csv && extension != ".h5" && extension != ".hdf5")
         reject("--per-sample {}: expected a name that ends in .h5 or .csv", file.string());
     if (std::filesystem::exists(file)) reject("--per-sample {}: exists already; name another file", file.string());
-    if (csv) return std::make_unique<CsvFigures>(file, levels);
-    return std::make_unique<Hdf5Figures>(file, samples, levels);
+    const std::vector<std::string> names = names_of(levels, further);
+    if (csv) return std::make_unique<CsvFigures>(file, names);
+    return std::make_unique<Hdf5Figures>(file, samples, names);
 }
 
 } // namespace elbo::commands

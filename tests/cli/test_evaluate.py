@@ -59,12 +59,40 @@ class Evaluate(elbo_cli.Case):
         for column, mean in (("elbo", found["elbo"]["mean"]), ("kl", found["kl"]["mean"]), ("bound_200", bounds[-1])):
             self.assertAlmostEqual(sum(float(row[column]) for row in rows) / len(rows), mean, places=6)
 
+    def test_how_well_samples_are_given_back(self):
+        found, said = self.figures("--samples", 1, "--per-sample", "samples.csv")
+        quality = found["reconstruction_quality"]
+        with open(self.folder / "samples.csv", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        for name, least, most in (("mse", 0, 0.2), ("psnr", 5, 40), ("ssim", 0, 1), ("ms_ssim", 0, 1)):
+            values = [float(row[name]) for row in rows]
+            mean = sum(values) / self.SAMPLES
+            self.assertAlmostEqual(quality[name]["mean"], mean, places=9)
+            deviation = math.sqrt(sum((value - mean) ** 2 for value in values) / self.SAMPLES)
+            self.assertAlmostEqual(quality[name]["error"], deviation / math.sqrt(self.SAMPLES), places=9)
+            self.assertTrue(least < mean < most, (name, mean))
+        for row in rows:
+            self.assertAlmostEqual(float(row["psnr"]), -10 * math.log10(float(row["mse"])), places=9)
+        self.assertEqual((quality["ssim_window"], quality["ms_ssim_scales"], quality["range"]), (7, 1, 1))  # of 8 x 8
+        self.assertIn("MS-SSIM, 1 of 5 scales", said)
+
+    def test_vectors_have_their_squared_error_alone(self):
+        self.elbo("convert", "gaussian-mixture", "vectors.h5", "--train", 200, "--test", 60)
+        (self.folder / "vectors.yaml").write_text(elbo_cli.CONFIGURATION.replace("sprites", "vectors").replace(
+            "bernoulli", "gaussian").replace("runs/small", "runs/vectors"), encoding="utf-8")
+        self.elbo("train", "vectors.yaml", "training.epochs=1")
+        said = self.elbo("evaluate", "runs/vectors", "--samples", 1, "--json", "figures.json").out
+        quality = json.loads((self.folder / "figures.json").read_text(encoding="utf-8"))["reconstruction_quality"]
+        self.assertEqual(list(quality), ["mse"])
+        self.assertIn("MSE", said)
+        self.assertNotIn("PSNR", said)
+
     def test_figures_of_every_sample_as_hdf5(self):
         self.elbo("evaluate", "runs/small", "--samples", 10, "--per-sample", "a.h5")
         self.elbo("evaluate", "runs/small", "--samples", 10, "--per-sample", "b.h5", ranks=3)
         same = subprocess.run(["h5diff", "a.h5", "b.h5"], cwd=self.folder, capture_output=True, check=False)
         self.assertEqual((same.returncode, same.stdout), (0, b""))
-        for name in ("elbo", "reconstruction", "kl", "effective_sample_size", "bound_1", "bound_10"):
+        for name in ("elbo", "reconstruction", "kl", "effective_sample_size", "bound_1", "bound_10", "mse", "ms_ssim"):
             self.assertIn(f"/{name}", self.elbo("inspect", "a.h5").out)
 
     def test_annealed_chains(self):
