@@ -84,6 +84,10 @@ constexpr Command command_table[] = {
     {"train", "train a model as configured; under mpirun on all ranks", commands::train_words},
     {"convert", "make an HDF5 dataset of files, or of made-up data", commands::convert_words},
     {"evaluate", "bounds on the log-likelihood that a trained model gives data", commands::evaluate_words},
+    {"reconstruct", "samples beside what a trained model makes of them", commands::reconstruct_words},
+    {"interpolate", "what a trained model sees between two samples", commands::interpolate_words},
+    {"traverse", "what each of a trained model's latent dimensions does", commands::traverse_words},
+    {"restore", "denoise, inpaint or enlarge images by a trained model", commands::restore_words},
     {"bench", "measure a configuration's training steps on made-up data", commands::bench_words},
     {"inspect", "say what is in a dataset, a checkpoint or a configuration", commands::inspect_words},
 };

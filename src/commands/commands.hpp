@@ -82,6 +82,47 @@ struct EvaluateOptions : TrainedOptions {
 };
 Exit evaluate(const EvaluateOptions& options);
 
+/// A file for what a model makes of images: .png, .npy or .h5.
+struct ImageOptions : TrainedOptions {
+    std::string output;
+    bool force = false; ///< replace it where it exists
+};
+
+struct ReconstructOptions : ImageOptions {
+    std::optional<std::size_t> samples;
+    std::size_t from = 0; ///< number of the first one
+};
+Exit reconstruct(const ReconstructOptions& options);
+
+struct InterpolateOptions : ImageOptions {
+    std::size_t from = 0, to = 0; ///< samples' numbers
+    std::size_t steps = 10;       ///< both ends among them
+    bool spherical = false;
+};
+Exit interpolate(const InterpolateOptions& options);
+
+struct TraverseOptions : ImageOptions {
+    std::size_t sample = 0;      ///< whose code it is
+    double range = 3;            ///< of each dimension's values, to both sides of 0
+    std::size_t steps = 9;       ///< values of a dimension
+    std::size_t dimensions = 10; ///< at most
+};
+Exit traverse(const TraverseOptions& options);
+
+struct RestoreOptions : ImageOptions {
+    std::string task;
+    std::optional<double> noise;                ///< denoise: its deviation
+    std::optional<std::string> rectangle, mask; ///< inpaint: "TOP,LEFT,HEIGHTxWIDTH"; mask: a file
+    std::optional<std::size_t> factor;          ///< superres
+    std::optional<std::size_t> samples;
+    std::size_t from = 0;  ///< number of the first one
+    std::size_t draws = 4; ///< of what may be there
+    std::size_t steps = 200;
+    std::optional<std::uint32_t> seed; ///< else the run's
+    std::string json;                  ///< a file for the figures; empty: none
+};
+Exit restore(const RestoreOptions& options);
+
 /// elbo's version and those of what it stands on.
 std::string version_text();
 

@@ -5,6 +5,7 @@
 #include "commands/gap_figures.hpp"
 #include "commands/kl_split.hpp"
 #include "commands/on_ranks.hpp"
+#include "commands/output_file.hpp"
 #include "commands/reconstruction_figures.hpp"
 #include "commands/sample_figures.hpp"
 #include "model/annealed.hpp"
@@ -20,7 +21,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <filesystem>
 #include <numbers>
 
 namespace elbo::commands {
@@ -51,13 +51,6 @@ struct Block {
 template <class T>
 Matrix<const T> matrix_at(std::span<const std::byte> bytes, std::size_t offset, std::size_t rows, std::size_t columns) {
     return {reinterpret_cast<const T*>(bytes.data() + offset), rows, columns};
-}
-
-/// An output in a folder that is not there would be found out about after hours.
-void require_folder(const char* option, const std::string& file) {
-    const std::filesystem::path folder = std::filesystem::path(file).parent_path();
-    if (!folder.empty() && !std::filesystem::is_directory(folder))
-        reject("{} {}: there is no folder {}", option, file, folder.string());
 }
 
 std::unique_ptr<model::BoundSampler> make_sampler(model::Vae& model, const EvaluateOptions& options) {

@@ -48,5 +48,9 @@ Words convert_words();
 Words inspect_words();
 Words bench_words();
 Words evaluate_words();
+Words reconstruct_words();
+Words interpolate_words();
+Words traverse_words();
+Words restore_words();
 
 } // namespace elbo::commands

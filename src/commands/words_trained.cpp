@@ -14,6 +14,11 @@ void add_trained(Words& words, TrainedOptions& options) {
     words.add("--data", &options.data, "FILE.h5 or FILE.h5:/DATASET (what the run validates with)", "DATA");
 }
 
+void add_output(Words& words, ImageOptions& options, bool required = true) {
+    words.add("-o,--output", &options.output, "a picture (.png), or arrays (.npy, .h5)", "OUT").required = required;
+    words.add("--force", &options.force, "replace OUT where it exists");
+}
+
 } // namespace
 
 Words evaluate_words() {
@@ -28,6 +33,63 @@ Words evaluate_words() {
     words.add("--json", &options->json, "write the figures as JSON", "FILE");
     words.add("--per-sample", &options->per_sample, "write those of every sample, .h5 or .csv", "FILE");
     words.run = [options] { return evaluate(*options); };
+    return words;
+}
+
+Words reconstruct_words() {
+    auto options = std::make_shared<ReconstructOptions>();
+    Words words;
+    add_trained(words, *options);
+    add_output(words, *options);
+    words.add("-n,--number", &options->samples, "how many samples (32)", "N");
+    words.add("--from", &options->from, "number of the first one (0)", "I");
+    words.run = [options] { return reconstruct(*options); };
+    return words;
+}
+
+Words interpolate_words() {
+    auto options = std::make_shared<InterpolateOptions>();
+    Words words;
+    add_trained(words, *options);
+    add_output(words, *options);
+    words.add("--from", &options->from, "number of the sample to begin with", "I").required = true;
+    words.add("--to", &options->to, "number of the sample to end with", "J").required = true;
+    words.add("--steps", &options->steps, "codes on the way, with both ends (10)", "N");
+    words.add("--spherical", &options->spherical, "along a great circle rather than a line");
+    words.run = [options] { return interpolate(*options); };
+    return words;
+}
+
+Words traverse_words() {
+    auto options = std::make_shared<TraverseOptions>();
+    Words words;
+    add_trained(words, *options);
+    add_output(words, *options);
+    words.add("--sample", &options->sample, "number of the sample whose code is changed (0)", "I");
+    words.add("--range", &options->range, "values go from -R to R, in the prior's deviations (3)", "R");
+    words.add("--steps", &options->steps, "values of each dimension (9)", "N");
+    words.add("--dimensions", &options->dimensions, "how many, those of the largest KL first (10)", "N");
+    words.run = [options] { return traverse(*options); };
+    return words;
+}
+
+Words restore_words() {
+    auto options = std::make_shared<RestoreOptions>();
+    Words words;
+    add_trained(words, *options);
+    words.add("--task", &options->task, "denoise, inpaint, superres or mask", "TASK").required = true;
+    words.add("--noise", &options->noise, "denoise: the noise's deviation (0.5)", "SIGMA");
+    words.add("--rectangle", &options->rectangle, "inpaint: what is hidden, TOP,LEFT,HEIGHTxWIDTH", "R");
+    words.add("--factor", &options->factor, "superres: sides of the squares whose means are observed (4)", "F");
+    words.add("--mask", &options->mask, "mask: a PNG or .npy that is 0 where images are hidden", "FILE");
+    words.add("-n,--number", &options->samples, "how many samples (16)", "N");
+    words.add("--from", &options->from, "number of the first one (0)", "I");
+    words.add("--steps", &options->steps, "of fitting a posterior to what is observed (200)", "N");
+    words.add("--draws", &options->draws, "of what may be there (4)", "N");
+    words.add("--seed", &options->seed, "of noise and draws (the run's)", "N");
+    words.add("--json", &options->json, "write the figures as JSON", "FILE");
+    add_output(words, *options, false);
+    words.run = [options] { return restore(*options); };
     return words;
 }
 

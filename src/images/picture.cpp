@@ -2,6 +2,7 @@
 #include "images/picture.hpp"
 
 #include "base/error.hpp"
+#include "images/lettering.hpp"
 #include "storage/files.hpp"
 
 #include <spng.h>
@@ -20,8 +21,12 @@ constexpr std::size_t readable_side = 48; ///< smaller images are enlarged to th
 constexpr std::size_t gap = 2, block_gap = 10;
 constexpr std::uint8_t background = 128;
 
+constexpr std::size_t letter_share = 28; ///< of an image's height, a letter's pixel
+
 struct Tile {
     std::size_t height, width, channels, scale;
+
+    std::size_t lettering() const { return std::clamp<std::size_t>(height * scale / letter_share, 1, 4); }
 };
 
 Tile tile_of(const Shape& shape) {
@@ -59,18 +64,37 @@ void draw(const Tile& tile, std::span<const float> values, std::size_t top, std:
     }
 }
 
-/// Draws a block from `top` on; returns where the next line of images would stand.
-std::size_t draw_block(const Tile& tile, const Block& block, std::size_t top, Picture& picture) {
+/// Room for labels at the left of all images.
+std::size_t margin_of(const Tile& tile, const std::vector<Block>& blocks) {
+    std::size_t margin = 0;
+    for (const Block& block : blocks)
+        for (const std::string& label : block.labels) {
+            const std::size_t width = extent_of(label, tile.lettering()).width;
+            if (width > 0) margin = std::max(margin, width + 2 * gap);
+        }
+    return margin;
+}
+
+void draw_label(const Tile& tile, const std::string& label, std::size_t top, Picture& picture) {
+    const std::size_t room = tile.height * tile.scale, height = extent_of(label, tile.lettering()).height;
+    draw_text(picture, top + (room > height ? (room - height) / 2 : 0), gap, tile.lettering(), label);
+}
+
+/// Draws a block from `top` on, right of the margin; returns where the next line of images would stand.
+std::size_t draw_block(const Tile& tile, const Block& block, std::size_t top, std::size_t margin, Picture& picture) {
     const std::size_t per_row = std::max<std::size_t>(block.per_row, 1);
     const std::size_t down = tile.height * tile.scale + gap, right = tile.width * tile.scale + gap;
     std::size_t most = 0;
+    std::size_t line = 0;
     for (const auto& matrix : block.rows) most = std::max(most, matrix.rows());
     for (std::size_t begin = 0; begin < most; begin += per_row) {
         for (const auto& matrix : block.rows) {
             if (begin >= matrix.rows()) continue;
             const std::size_t end = std::min(begin + per_row, matrix.rows());
             for (std::size_t i = begin; i < end; ++i)
-                draw(tile, matrix.row(i), top, gap + (i - begin) * right, picture);
+                draw(tile, matrix.row(i), top, margin + gap + (i - begin) * right, picture);
+            if (line < block.labels.size()) draw_label(tile, block.labels[line], top, picture);
+            ++line;
             top += down;
         }
     }
@@ -112,14 +136,15 @@ Picture grid(const Shape& sample_shape, const std::vector<Block>& blocks) {
     }
     Picture picture;
     picture.height = gap + gaps + lines * (tile.height * tile.scale + gap);
-    picture.width = gap + columns * (tile.width * tile.scale + gap);
+    const std::size_t margin = margin_of(tile, blocks);
+    picture.width = margin + gap + columns * (tile.width * tile.scale + gap);
     picture.channels = tile.channels;
     picture.pixels.assign(picture.height * picture.width * picture.channels, background);
     std::size_t top = gap;
     for (const Block& block : blocks) {
         if (block_lines(block) == 0) continue;
         if (top > gap) top += block_gap - gap;
-        top = draw_block(tile, block, top, picture);
+        top = draw_block(tile, block, top, margin, picture);
     }
     return picture;
 }

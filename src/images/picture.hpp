@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <vector>
 
 namespace elbo::images {
@@ -22,10 +23,11 @@ using DeepPicture = BasicPicture<std::uint16_t>;
 bool is_image(const Shape& sample_shape);
 
 /// One block of a grid: images of the same shape, values in [0, 1] (clamped), a row of the matrix each, laid out
-/// `per_row` to a row.
+/// `per_row` to a row. Lines of images with a label have it at their left.
 struct Block {
     std::vector<Matrix<const float>> rows; ///< each matrix [count, H * W * C] is one row of images or more, in turn
     std::size_t per_row = 10;
+    std::vector<std::string> labels; ///< of the lines of images in turn; none, or fewer than there are lines
 };
 
 /// Blocks below each other with a wider gap between; small images are enlarged by whole factors so that people see

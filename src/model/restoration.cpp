@@ -1,0 +1,213 @@
+#include "model/restoration.hpp"
+
+#include "model/importance.hpp"
+#include "model/posterior.hpp"
+#include "optimizers/optimizer.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+namespace elbo::model {
+namespace {
+
+constexpr std::size_t step_draws = 8;  ///< of q, a sample and step
+constexpr std::size_t part_draws = 16; ///< candidates of a sample that are worked on at once
+constexpr double first_rate = 0.1;     ///< of Adam, going down to 0 as a half cosine
+constexpr float least_log_variance = -10, most_log_variance = 10;
+constexpr std::uint32_t resampling_draw = std::numeric_limits<std::uint32_t>::max(); ///< no candidate's number
+
+/// Draws `first` and on of each sample's q: noise and z = mean + deviation * noise, [samples * count, latent]; q: means
+/// of all samples, then log variances.
+void draw_codes(const Stream& stream, std::span<const std::uint64_t> numbers, std::size_t first, std::size_t count,
+                std::span<const float> q, Matrix<float> noise, Matrix<float> z) {
+    const std::size_t latent = z.columns();
+    const std::span<const float> mean = q.first(q.size() / 2), log_variance = q.last(q.size() / 2);
+    for (std::size_t i = 0; i < numbers.size(); ++i)
+        for (std::size_t k = 0; k < count; ++k) {
+            const std::size_t row = i * count + k;
+            fill_normal(stream, numbers[i], static_cast<std::uint32_t>(first + k), noise.row(row));
+            for (std::size_t d = 0; d < latent; ++d) {
+                const float deviation = std::exp(0.5f * log_variance[i * latent + d]);
+                z(row, d) = mean[i * latent + d] + deviation * noise(row, d);
+            }
+        }
+}
+
+/// Gradient by q of minus each sample's bound; returns nothing that the codes' own gradient diff_z does not tell.
+void backpropagate(std::span<const float> q, std::size_t draws, Matrix<const float> noise, Matrix<const float> diff_z,
+                   std::span<float> diff_q) {
+    const std::size_t latent = noise.columns(), half = q.size() / 2;
+    for (std::size_t at = 0; at < half; ++at) {
+        const std::size_t sample = at / latent, d = at % latent;
+        const double deviation = std::exp(0.5 * static_cast<double>(q[half + at]));
+        double by_mean = 0, by_log_variance = 0;
+        for (std::size_t k = 0; k < draws; ++k) {
+            const std::size_t row = sample * draws + k;
+            by_mean += diff_z(row, d);
+            by_log_variance += 0.5 * deviation * static_cast<double>(noise(row, d)) * diff_z(row, d);
+        }
+        const auto count = static_cast<double>(draws);
+        diff_q[at] = static_cast<float>(q[at] - by_mean / count);
+        diff_q[half + at] = static_cast<float>(0.5 * (deviation * deviation - 1) - by_log_variance / count);
+    }
+}
+
+/// The bound of each sample's q, by some draws' log-likelihoods.
+void bounds(std::span<const float> q, std::size_t latent, std::span<const double> log_likelihood,
+            std::span<double> out) {
+    const std::size_t half = q.size() / 2, draws = log_likelihood.size() / out.size();
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        double sum = 0, kl = 0;
+        for (std::size_t k = 0; k < draws; ++k) sum += log_likelihood[i * draws + k];
+        for (std::size_t d = i * latent; d < (i + 1) * latent; ++d) kl += kl_of_dimension(q[d], q[half + d]);
+        out[i] = sum / static_cast<double>(draws) - kl;
+    }
+}
+
+} // namespace
+
+struct Restorer::Codes {
+    std::size_t samples, latent;
+    std::vector<float> z;           ///< [samples, candidates, latent]
+    std::vector<double> log_weight; ///< [samples, candidates]
+    std::vector<double> log_likelihood;
+
+    Codes(std::size_t count, std::size_t latents)
+        : samples(count),
+          latent(latents),
+          z(count * candidates * latents),
+          log_weight(count * candidates),
+          log_likelihood(log_weight.size()) {}
+};
+
+Restorer::Restorer(Vae& model, const RestorationSettings& settings) : model_(model), settings_(settings) {}
+
+Restored Restorer::restore(const layers::Values& values, const Observation& observation, Matrix<const float> start,
+                           std::span<const std::uint64_t> numbers) {
+    const std::size_t samples = numbers.size(), latent = model_.latent(), half = samples * latent;
+    std::vector<float> q(2 * half);
+    model_.encode(values, start, {q.data(), samples, latent}, {q.data() + half, samples, latent});
+    Restored out;
+    for (std::vector<double>* figures : {&out.start, &out.bound, &out.evidence, &out.effective})
+        figures->resize(samples);
+    fit(values, observation, numbers, q, out.start);
+    Codes codes(samples, latent);
+    draw(values, observation, numbers, q, codes);
+    bounds(q, latent, codes.log_likelihood, out.bound);
+    std::vector<double> weights;
+    std::vector<float> chosen;
+    resample(numbers, codes, out, weights, chosen);
+    decode(values, codes, weights, chosen, out);
+    return out;
+}
+
+void Restorer::fit(const layers::Values& values, const Observation& observation, std::span<const std::uint64_t> numbers,
+                   std::span<float> q, std::span<double> start) {
+    const std::size_t rows = numbers.size() * step_draws, latent = model_.latent();
+    std::vector<float> noise(rows * latent), z(noise.size()), diff_z(noise.size()), diff_q(q.size());
+    std::vector<double> log_likelihood(rows);
+    const Matrix<float> noise_rows(noise.data(), rows, latent), z_rows(z.data(), rows, latent);
+    const config::Settings adam_settings{"adam", "", {{"beta1", 0.9}, {"beta2", 0.999}, {"epsilon", 1e-8}}};
+    const auto adam = optimizers::optimizer_kind("adam").make(adam_settings, q.size());
+    const Stream stream{settings_.seed, static_cast<Purpose>(23), 0};
+    for (std::size_t step = 0; step <= settings_.steps; ++step) {
+        draw_codes(stream, numbers, step * step_draws, step_draws, q, noise_rows, z_rows);
+        observed_gradient(model_, values, observation, step_draws, z_rows, log_likelihood,
+                          {diff_z.data(), rows, latent});
+        if (step == 0) bounds(q, latent, log_likelihood, start);
+        if (step == settings_.steps) break; // with no steps at all, the start's bound is still wanted
+        backpropagate(q, step_draws, noise_rows, {diff_z.data(), rows, latent}, diff_q);
+        const double done = static_cast<double>(step) / static_cast<double>(settings_.steps);
+        const double rate = first_rate * 0.5 * (1 + std::cos(std::numbers::pi * done));
+        adam->update({0, q.size(), 0}, q, diff_q, {rate, step + 1});
+        for (float& log_variance : q.last(q.size() / 2))
+            log_variance = std::clamp(log_variance, least_log_variance, most_log_variance);
+    }
+}
+
+void Restorer::draw(const layers::Values& values, const Observation& observation,
+                    std::span<const std::uint64_t> numbers, std::span<const float> q, Codes& codes) {
+    const std::size_t samples = codes.samples, latent = codes.latent, half = q.size() / 2;
+    const std::size_t rows = samples * part_draws;
+    std::vector<float> noise(rows * latent), z(noise.size()), diff_z(noise.size());
+    std::vector<double> log_likelihood(rows);
+    const Stream stream{settings_.seed, static_cast<Purpose>(24), 0};
+    for (std::size_t first = 0; first < candidates; first += part_draws) {
+        draw_codes(stream, numbers, first, part_draws, q, {noise.data(), rows, latent}, {z.data(), rows, latent});
+        observed_gradient(model_, values, observation, part_draws, {z.data(), rows, latent}, log_likelihood,
+                          {diff_z.data(), rows, latent});
+        for (std::size_t row = 0; row < rows; ++row) {
+            const std::size_t sample = row / part_draws, place = sample * candidates + first + row % part_draws;
+            double log_ratio = 0; // log p(z) - log q(z)
+            for (std::size_t d = 0; d < latent; ++d) {
+                const double e = noise[row * latent + d], code = z[row * latent + d];
+                log_ratio += 0.5 * (e * e - code * code + q[half + sample * latent + d]);
+                codes.z[place * latent + d] = z[row * latent + d];
+            }
+            codes.log_likelihood[place] = log_likelihood[row];
+            codes.log_weight[place] = log_likelihood[row] + log_ratio;
+        }
+    }
+}
+
+void Restorer::resample(std::span<const std::uint64_t> numbers, const Codes& codes, Restored& out,
+                        std::vector<double>& weights, std::vector<float>& chosen) const {
+    for (std::size_t i = 0; i < codes.samples; ++i) {
+        const auto own = std::span(codes.log_weight).subspan(i * candidates, candidates);
+        LogSum sum, squares;
+        for (const double log_weight : own) {
+            sum.add(log_weight);
+            squares.add(2 * log_weight);
+        }
+        out.evidence[i] = sum.value() - std::log(static_cast<double>(candidates));
+        out.effective[i] = std::exp(2 * sum.value() - squares.value());
+        for (const double log_weight : own) weights.push_back(std::exp(log_weight - sum.value()));
+        float uniform = 0;
+        fill_uniform({settings_.seed, static_cast<Purpose>(24), 0}, numbers[i], resampling_draw, {&uniform, 1});
+        const auto mine = std::span(weights).last(candidates);
+        for (const std::size_t place : systematic(mine, settings_.draws, uniform)) {
+            const auto z = std::span(codes.z).subspan((i * candidates + place) * codes.latent, codes.latent);
+            chosen.insert(chosen.end(), z.begin(), z.end());
+        }
+    }
+}
+
+void Restorer::decode(const layers::Values& values, const Codes& codes, std::span<const double> weights,
+                      std::span<const float> chosen, Restored& out) {
+    const std::size_t width = model_.dimensions(), latent = codes.latent;
+    std::vector<float> some(part_draws * width);
+    for (std::size_t i = 0; i < codes.samples; ++i) {
+        std::vector<double> sums(width), squares(width);
+        for (std::size_t first = i * candidates; first < (i + 1) * candidates; first += part_draws) {
+            model_.decode(values, {&codes.z[first * latent], part_draws, latent}, {some.data(), part_draws, width});
+            for (std::size_t at = 0; at < some.size(); ++at) {
+                const double weighted = weights[first + at / width] * some[at];
+                sums[at % width] += weighted;
+                squares[at % width] += weighted * some[at];
+            }
+        }
+        for (std::size_t d = 0; d < width; ++d) {
+            out.mean.push_back(static_cast<float>(sums[d]));
+            out.spread.push_back(static_cast<float>(std::sqrt(std::max(squares[d] - sums[d] * sums[d], 0.0))));
+        }
+    }
+    const std::size_t rows = chosen.size() / latent;
+    out.draws.resize(rows * width);
+    model_.decode(values, {chosen.data(), rows, latent}, {out.draws.data(), rows, width});
+}
+
+std::vector<std::size_t> systematic(std::span<const double> weights, std::size_t count, double uniform) {
+    std::vector<std::size_t> places;
+    double reached = weights.empty() ? 0 : weights[0];
+    std::size_t place = 0;
+    for (std::size_t k = 0; k < count; ++k) {
+        const double wanted = (static_cast<double>(k) + uniform) / static_cast<double>(count);
+        while (reached <= wanted && place + 1 < weights.size()) reached += weights[++place];
+        places.push_back(place);
+    }
+    return places;
+}
+
+} // namespace elbo::model

@@ -1,0 +1,64 @@
+#include "storage/npy_writer.hpp"
+
+#include "base/error.hpp"
+
+#include <fmt/format.h>
+
+#include <bit>
+
+namespace elbo::storage {
+namespace {
+
+/// "<f4".
+std::string code_of(ElementType type) {
+    const std::size_t bytes = bytes_of(type);
+    const char order = std::endian::native == std::endian::little ? '<' : '>';
+    const char kind = !is_integer(type) ? 'f' : name_of(type).starts_with("uint") ? 'u' : 'i';
+    return fmt::format("{}{}{}", bytes == 1 ? '|' : order, kind, bytes);
+}
+
+/// Magic, version, the header's length and the header, padded so that the data begins at a multiple of 64.
+std::string header_of(const Shape& shape, ElementType type) {
+    std::string extents;
+    for (const std::size_t extent : shape) extents += fmt::format("{}, ", extent);
+    std::string text =
+        fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", code_of(type), extents);
+    constexpr std::size_t before = 10;
+    while ((before + text.size() + 1) % 64 != 0) text += ' ';
+    text += '\n';
+    std::string header = "\x93NUMPY";
+    header += {'\x01', '\x00', static_cast<char>(text.size() & 0xFF), static_cast<char>(text.size() >> 8)};
+    return header + text;
+}
+
+} // namespace
+
+NpyWriter::NpyWriter(const std::filesystem::path& file, const Shape& shape, ElementType type)
+    : name_(file.string()),
+      pending_(file),
+      out_(pending_.path(), std::ios::binary),
+      left_(elements(shape) * bytes_of(type)) {
+    const std::string header = header_of(shape, type);
+    out_.write(header.data(), static_cast<std::streamsize>(header.size()));
+    require_written();
+}
+
+void NpyWriter::write(std::span<const std::byte> rows) {
+    if (rows.size() > left_) fail("{}: {} bytes for the {} that are left of its shape", name_, rows.size(), left_);
+    left_ -= rows.size();
+    out_.write(reinterpret_cast<const char*>(rows.data()), static_cast<std::streamsize>(rows.size()));
+    require_written();
+}
+
+void NpyWriter::commit() {
+    if (left_ != 0) fail("{}: {} bytes of its shape were not written", name_, left_);
+    out_.close();
+    require_written();
+    pending_.commit();
+}
+
+void NpyWriter::require_written() const {
+    if (!out_) fail("{}: cannot be written; is the disk full?", name_);
+}
+
+} // namespace elbo::storage
