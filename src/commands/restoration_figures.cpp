@@ -28,19 +28,6 @@ double hidden_error(std::span<const float> observed, std::span<const float> trut
 
 } // namespace
 
-void keep_observed(const RestorationTask& task, const Seen& seen, model::Restored& restored) {
-    const auto* const known = std::get_if<model::ObservedElements>(&seen.observation);
-    if (known == nullptr) return;
-    const std::size_t width = task.observed().size(), draws = restored.draws.size() / restored.mean.size();
-    for (std::size_t at = 0; at < restored.mean.size(); ++at) {
-        if (known->observed[at] == 0) continue;
-        restored.mean[at] = known->x[at];
-        restored.spread[at] = 0;
-        for (std::size_t k = 0; k < draws; ++k)
-            restored.draws[(at / width * draws + k) * width + at % width] = known->x[at];
-    }
-}
-
 RestorationFigures::RestorationFigures(const RestorationTask& task, const training::Trained& trained,
                                        const data::Dataset& dataset)
     : task_(task),

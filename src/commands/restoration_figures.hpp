@@ -13,9 +13,6 @@
 
 namespace elbo::commands {
 
-/// Elements that are observed as they are become what they are known to be, and certain.
-void keep_observed(const RestorationTask& task, const Seen& seen, model::Restored& restored);
-
 class RestorationFigures {
 public:
     RestorationFigures(const RestorationTask& task, const training::Trained& trained, const data::Dataset& dataset);

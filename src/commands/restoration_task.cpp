@@ -170,7 +170,7 @@ Seen RestorationTask::observe_elements(Matrix<const float> truth) const {
 
 Seen RestorationTask::observe_means(Matrix<const float> truth, std::span<const std::uint64_t> numbers) const {
     Seen seen;
-    model::ObservedMeans own{image_, factor_, variance(), {}};
+    model::ObservedMeans own{image_, factor_, noise_ * noise_, residual_, {}};
     const Shape small = model::block_shape(image_, factor_);
     for (std::size_t i = 0; i < truth.rows(); ++i) {
         std::vector<float> y = model::block_means(image_, factor_, truth.row(i));

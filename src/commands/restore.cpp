@@ -109,7 +109,6 @@ private:
         model::Restorer restorer(*asked_.trained.model, {options_.steps, options_.draws, seed_});
         model::Restored restored =
             restorer.restore(asked_.values(), seen.observation, {seen.baseline.data(), some.size(), width}, numbers);
-        keep_observed(*task_, seen, restored);
         const std::vector<double> figures = figures_->measure(rows, seen, restored);
         const auto append = [&bytes](auto values) {
             const auto part = std::as_bytes(values);
@@ -224,10 +223,10 @@ void Restoring::conclude() {
     if (!output_) return;
     write();
     const std::string some = output_->is_picture() && samples_.size() > most_in_picture
-                                 ? fmt::format("the first {} samples'", most_in_picture)
+                                 ? fmt::format(" the first {} samples'", most_in_picture)
                                  : "";
     terminal_.line(
-        wrapped(fmt::format("wrote {}: {} truth, what is observed, baseline, mean, spread{}, draws", options_.output,
+        wrapped(fmt::format("wrote {}:{} truth, what is observed, baseline, mean, spread{}, draws", options_.output,
                             some, output_->is_picture() ? " (white: half the range of values)" : ""),
                 0));
 }

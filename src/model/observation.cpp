@@ -39,10 +39,10 @@ double gaussian(const ObservedMeans& seen, std::span<const std::size_t> blocks, 
         residuals[b] = static_cast<double>(y[b]) - means[b];
         squares += residuals[b] * residuals[b];
     }
-    const double share = 1 / (static_cast<double>(seen.factor * seen.factor) * seen.variance);
+    const double share = 1 / (static_cast<double>(seen.factor * seen.factor) * seen.variance());
     for (std::size_t i = 0; i < image.size(); ++i) diff_image[i] = static_cast<float>(residuals[blocks[i]] * share);
-    return -0.5 * (squares / seen.variance +
-                   static_cast<double>(means.size()) * std::log(2 * std::numbers::pi * seen.variance));
+    return -0.5 * (squares / seen.variance() +
+                   static_cast<double>(means.size()) * std::log(2 * std::numbers::pi * seen.variance()));
 }
 
 } // namespace
@@ -87,6 +87,24 @@ void observed_gradient(Vae& model, const layers::Values& values, const Observati
             }
         },
         diff_z);
+}
+
+void condition(const Vae& model, const Observation& observation, std::size_t sample, std::span<float> image) {
+    if (const auto* const known = std::get_if<ObservedElements>(&observation)) {
+        for (std::size_t d = 0; d < image.size(); ++d)
+            if (known->observed[sample * image.size() + d] != 0) image[d] = known->x[sample * image.size() + d];
+        return;
+    }
+    const auto& seen = std::get<ObservedMeans>(observation);
+    const std::vector<std::size_t> blocks = blocks_of(seen.image, seen.factor);
+    const std::vector<float> means = block_means(seen.image, seen.factor, image);
+    const std::span<const float> y = std::span(seen.y).subspan(sample * means.size(), means.size());
+    const auto share = static_cast<float>(seen.residual_variance / seen.variance());
+    const auto [least, greatest] = model.support();
+    for (std::size_t d = 0; d < image.size(); ++d) {
+        const float moved = image[d] + share * (y[blocks[d]] - means[blocks[d]]);
+        image[d] = static_cast<float>(std::clamp(static_cast<double>(moved), least, greatest));
+    }
 }
 
 } // namespace elbo::model

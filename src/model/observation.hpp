@@ -15,13 +15,15 @@ struct ObservedElements {
     std::vector<float> x, observed;
 };
 
-/// Means of an image's blocks of factor x factor pixels (1: the pixels), each y ~ N(the same mean of E[x | z],
-/// variance). y: [samples, elements of block_shape()].
+/// Means of an image's blocks of factor x factor pixels (1: the pixels), with Gaussian noise. A sample is E[x | z] and
+/// a residual besides, of which the blocks' means have a variance of their own, so that y ~ N(the same means of E[x |
+/// z], both variances' sum). y: [samples, elements of block_shape()].
 struct ObservedMeans {
     Shape image; ///< (H, W) or (H, W, C); the factor divides height and width
     std::size_t factor = 1;
-    double variance = 1;
+    double noise_variance = 0, residual_variance = 1;
     std::vector<float> y;
+    double variance() const { return noise_variance + residual_variance; }
 };
 
 using Observation = std::variant<ObservedElements, ObservedMeans>;
@@ -35,5 +37,10 @@ std::vector<float> block_means(const Shape& image, std::size_t factor, std::span
 /// sample first; out: a value a code.
 void observed_gradient(Vae& model, const layers::Values& values, const Observation& observation, std::size_t codes,
                        Matrix<const float> z, std::span<double> out, Matrix<float> diff_z);
+
+/// E[x | z] of some sample becomes E[x | z, observed]: elements that are observed are what they are; where means are,
+/// the residual's share residual_variance / variance() of a block's difference is added to each of its pixels, which is
+/// right for residuals that do not depend on each other. Within the model's support.
+void condition(const Vae& model, const Observation& observation, std::size_t sample, std::span<float> image);
 
 } // namespace elbo::model

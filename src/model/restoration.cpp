@@ -99,7 +99,7 @@ Restored Restorer::restore(const layers::Values& values, const Observation& obse
     std::vector<double> weights;
     std::vector<float> chosen;
     resample(numbers, codes, out, weights, chosen);
-    decode(values, codes, weights, chosen, out);
+    decode(values, observation, codes, weights, chosen, out);
     return out;
 }
 
@@ -174,18 +174,22 @@ void Restorer::resample(std::span<const std::uint64_t> numbers, const Codes& cod
     }
 }
 
-void Restorer::decode(const layers::Values& values, const Codes& codes, std::span<const double> weights,
-                      std::span<const float> chosen, Restored& out) {
+void Restorer::decode(const layers::Values& values, const Observation& observation, const Codes& codes,
+                      std::span<const double> weights, std::span<const float> chosen, Restored& out) {
     const std::size_t width = model_.dimensions(), latent = codes.latent;
     std::vector<float> some(part_draws * width);
+    const Matrix<float> images(some.data(), part_draws, width);
     for (std::size_t i = 0; i < codes.samples; ++i) {
         std::vector<double> sums(width), squares(width);
         for (std::size_t first = i * candidates; first < (i + 1) * candidates; first += part_draws) {
-            model_.decode(values, {&codes.z[first * latent], part_draws, latent}, {some.data(), part_draws, width});
-            for (std::size_t at = 0; at < some.size(); ++at) {
-                const double weighted = weights[first + at / width] * some[at];
-                sums[at % width] += weighted;
-                squares[at % width] += weighted * some[at];
+            model_.decode(values, {&codes.z[first * latent], part_draws, latent}, images);
+            for (std::size_t k = 0; k < part_draws; ++k) {
+                condition(model_, observation, i, images.row(k));
+                for (std::size_t d = 0; d < width; ++d) {
+                    const double weighted = weights[first + k] * images(k, d);
+                    sums[d] += weighted;
+                    squares[d] += weighted * images(k, d);
+                }
             }
         }
         for (std::size_t d = 0; d < width; ++d) {
@@ -195,7 +199,9 @@ void Restorer::decode(const layers::Values& values, const Codes& codes, std::spa
     }
     const std::size_t rows = chosen.size() / latent;
     out.draws.resize(rows * width);
-    model_.decode(values, {chosen.data(), rows, latent}, {out.draws.data(), rows, width});
+    const Matrix<float> draws(out.draws.data(), rows, width);
+    model_.decode(values, {chosen.data(), rows, latent}, draws);
+    for (std::size_t row = 0; row < rows; ++row) condition(model_, observation, row / settings_.draws, draws.row(row));
 }
 
 std::vector<std::size_t> systematic(std::span<const double> weights, std::size_t count, double uniform) {

@@ -21,12 +21,13 @@ struct RestorationSettings {
 
 /// What is found of some samples.
 struct Restored {
-    std::vector<float> mean, spread; ///< of E[x | z] over p(z | observed), and its deviation: [samples, dimensions]
-    std::vector<float> draws;        ///< E[x | z] of resampled codes: [samples, draws, dimensions]
-    std::vector<double> start;       ///< the bound of the encoder's q, by some draws: a value a sample, nats
-    std::vector<double> bound;       ///< that of the fitted one
-    std::vector<double> evidence;    ///< log 1/K sum of the weights: a bound on log p(observed)
-    std::vector<double> effective;   ///< effective sample size of the weights, 1 to `candidates`
+    /// Of E[x | z, observed] over p(z | observed), the mean and the deviation: [samples, dimensions].
+    std::vector<float> mean, spread;
+    std::vector<float> draws;      ///< the same of resampled codes: [samples, draws, dimensions]
+    std::vector<double> start;     ///< the bound of the encoder's q, by some draws: a value a sample, nats
+    std::vector<double> bound;     ///< that of the fitted one
+    std::vector<double> evidence;  ///< log 1/K sum of the weights: a bound on log p(observed)
+    std::vector<double> effective; ///< effective sample size of the weights, 1 to `candidates`
 };
 
 class Restorer {
@@ -41,8 +42,7 @@ public:
                      std::span<const std::uint64_t> numbers);
 
 private:
-    /// Of q, and of codes under way.
-    struct Codes;
+    struct Codes; ///< the candidates
 
     void fit(const layers::Values& values, const Observation& observation, std::span<const std::uint64_t> numbers,
              std::span<float> q, std::span<double> start);
@@ -50,8 +50,8 @@ private:
               std::span<const float> q, Codes& codes);
     void resample(std::span<const std::uint64_t> numbers, const Codes& codes, Restored& out,
                   std::vector<double>& weights, std::vector<float>& chosen) const;
-    void decode(const layers::Values& values, const Codes& codes, std::span<const double> weights,
-                std::span<const float> chosen, Restored& out);
+    void decode(const layers::Values& values, const Observation& observation, const Codes& codes,
+                std::span<const double> weights, std::span<const float> chosen, Restored& out);
 
     Vae& model_;
     RestorationSettings settings_;

@@ -46,7 +46,7 @@ struct Linear {
     }
 
     Observation mean_of_pixels(double variance) const {
-        ObservedMeans observation{{2, 2}, 2, variance, {}};
+        ObservedMeans observation{{2, 2}, 2, variance, 0, {}};
         for (std::size_t i = 0; i < 3; ++i) {
             const std::vector<float> mean = block_means({2, 2}, 2, std::span(truth).subspan(4 * i, 4));
             observation.y.insert(observation.y.end(), mean.begin(), mean.end());
@@ -72,14 +72,15 @@ struct Exact {
     }
 };
 
-void expect_exact(const Restored& restored, std::size_t i, const Exact& exact) {
+/// From an element on: those before are observed, and certain.
+void expect_exact(const Restored& restored, std::size_t i, const Exact& exact, std::size_t first) {
     // q can be exact, so all three are the evidence but for how far Adam came; the start is another matter.
     EXPECT_NEAR(restored.evidence[i], exact.log_evidence, 0.01);
     EXPECT_NEAR(restored.bound[i], exact.log_evidence, 0.05);
     EXPECT_LT(restored.start[i], exact.log_evidence - 1);
     EXPECT_GT(restored.effective[i], 240);
     const double deviation = 1 / std::sqrt(exact.precision);
-    for (std::size_t d = 0; d < 4; ++d) {
+    for (std::size_t d = first; d < 4; ++d) {
         // 256 draws: a standard error of deviation / 16.
         EXPECT_NEAR(restored.mean[4 * i + d], weights[d] * exact.mean + biases[d],
                     std::abs(weights[d]) * deviation / 4);
@@ -90,12 +91,17 @@ void expect_exact(const Restored& restored, std::size_t i, const Exact& exact) {
 TEST(Restoration, FindsTheCodesOfObservedElements) {
     Linear model;
     const Restored restored = model.restore(model.first_two_pixels(), 300);
+    for (std::size_t at : {0, 1, 4, 5, 8, 9}) {
+        EXPECT_NEAR(restored.mean[at], model.truth[at], 1e-6);
+        EXPECT_NEAR(restored.spread[at], 0, 1e-3);
+    }
     for (std::size_t i = 0; i < 3; ++i)
         expect_exact(restored, i,
                      Exact({weights[0], weights[1]},
                            {model.truth[4 * i] - static_cast<double>(biases[0]),
                             model.truth[4 * i + 1] - static_cast<double>(biases[1])},
-                           model_variance));
+                           model_variance),
+                     2);
 }
 
 TEST(Restoration, FindsTheCodesOfObservedMeans) {
@@ -104,7 +110,7 @@ TEST(Restoration, FindsTheCodesOfObservedMeans) {
     for (std::size_t i = 0; i < 3; ++i) {
         double y = -0.1; // of the biases
         for (std::size_t d = 0; d < 4; ++d) y += model.truth[4 * i + d] / 4.0;
-        expect_exact(restored, i, Exact({0.5}, {y}, 0.01));
+        expect_exact(restored, i, Exact({0.5}, {y}, 0.01), 0);
     }
 }
 
@@ -128,13 +134,13 @@ TEST(Restoration, DrawsAreOfTheObservedPosterior) {
     for (std::size_t i = 0; i < 3; ++i) {
         double sum = 0, squares = 0;
         for (std::size_t k = 0; k < draws; ++k) {
-            const double value = restored.draws[(i * draws + k) * 4];
+            const double value = restored.draws[(i * draws + k) * 4 + 2];
             sum += value;
             squares += value * value;
         }
         const double mean = sum / draws, deviation = std::sqrt(squares / draws - mean * mean);
-        EXPECT_NEAR(mean, restored.mean[4 * i], restored.spread[4 * i] / 4);
-        EXPECT_NEAR(deviation, restored.spread[4 * i], restored.spread[4 * i] / 4);
+        EXPECT_NEAR(mean, restored.mean[4 * i + 2], restored.spread[4 * i + 2] / 4);
+        EXPECT_NEAR(deviation, restored.spread[4 * i + 2], restored.spread[4 * i + 2] / 4);
     }
 }
 
@@ -156,6 +162,29 @@ TEST(Observation, BlockMeansOfAnImage) {
     EXPECT_EQ(block_shape({2, 4, 2}, 2), (Shape{1, 2, 2}));
 }
 
+TEST(Observation, WhatIsObservedMovesTheImage) {
+    Linear model;
+    const auto conditioned = [&](const Observation& observation) {
+        std::vector<float> image = {0.1f, 0.2f, 0.3f, 0.6f};
+        condition(model.bench.vae, observation, 1, image);
+        return image;
+    };
+    const std::vector<float> by_elements = conditioned(model.first_two_pixels());
+    EXPECT_EQ(by_elements, (std::vector<float>{-1.1f, 0.8f, 0.3f, 0.6f}));
+    const std::vector<float> y = {9, 0.7f}; // against a mean of 0.3
+    const std::vector<float> wholly = conditioned(ObservedMeans{{2, 2}, 2, 0, 0.1, y});
+    const std::vector<float> by_half = conditioned(ObservedMeans{{2, 2}, 2, 0.1, 0.1, y});
+    for (std::size_t d = 0; d < 4; ++d) {
+        const float before = std::vector<float>{0.1f, 0.2f, 0.3f, 0.6f}[d];
+        EXPECT_NEAR(wholly[d], before + 0.4f, 1e-6);
+        EXPECT_NEAR(by_half[d], before + 0.2f, 1e-6);
+    }
+    Bench binary(settings(1, {}, {}, test::bernoulli()), {2, 2}, 1, 1);
+    std::vector<float> image = {0.1f, 0.2f, 0.3f, 0.6f};
+    condition(binary.vae, ObservedMeans{{2, 2}, 1, 0, 0.1, {-2, 0.5f, 3, 1}}, 0, image);
+    EXPECT_EQ(image, (std::vector<float>{0, 0.5f, 1, 1})) << "within the support";
+}
+
 TEST(Observation, GradientsAreThoseOfTheLogLikelihood) {
     Bench bench(settings(3, {}, {test::dense(5, "tanh")}, test::bernoulli()), {2, 4}, 4, 2);
     const std::size_t codes = 3, rows = 6;
@@ -163,7 +192,7 @@ TEST(Observation, GradientsAreThoseOfTheLogLikelihood) {
     const std::vector<float> x = {1, 0, 0, 1, 1, 1, 0, 1, 0, 0, 1, 1, 0, 1, 1, 0};
     std::vector<Observation> observations = {ObservedElements{x, {1, 0, 0, 1, 1, 0, 1, 1, 0, 0, 0, 1, 1, 1, 1, 0}}};
     for (const std::size_t factor : {1, 2}) {
-        ObservedMeans means{{2, 4}, factor, 0.1, {}};
+        ObservedMeans means{{2, 4}, factor, 0.04, 0.06, {}};
         for (const std::size_t row : {0, 1}) {
             const std::vector<float> some = block_means({2, 4}, factor, std::span(x).subspan(8 * row, 8));
             means.y.insert(means.y.end(), some.begin(), some.end());
