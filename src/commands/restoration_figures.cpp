@@ -77,8 +77,10 @@ std::vector<std::string> RestorationFigures::lines(std::uint64_t samples) const 
         lines.push_back(line);
         column += figures;
     }
-    lines.push_back(fmt::format("\nbound on log p(observed), nats: encoder {:.2f}, fitted {:.2f}, weighted {:.2f}",
-                                means_.of(column).value, means_.of(column + 1).value, means_.of(column + 2).value));
+    lines.push_back(
+        fmt::format("\nbound    on log p(observed), nats: encoder {:.2f}, fitted {:.2f},\n         weighted "
+                    "{:.2f}",
+                    means_.of(column).value, means_.of(column + 1).value, means_.of(column + 2).value));
     lines.push_back(fmt::format("weights  effective sample size {:.1f} of {}", means_.of(column + 3).value,
                                 model::Restorer::candidates));
     return lines;

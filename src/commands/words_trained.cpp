@@ -84,7 +84,7 @@ Words restore_words() {
     words.add("--mask", &options->mask, "mask: a PNG or .npy that is 0 where images are hidden", "FILE");
     words.add("-n,--number", &options->samples, "how many samples (16)", "N");
     words.add("--from", &options->from, "number of the first one (0)", "I");
-    words.add("--steps", &options->steps, "of fitting a posterior to what is observed (200)", "N");
+    words.add("--steps", &options->steps, "of fitting a posterior to what is observed (500)", "N");
     words.add("--draws", &options->draws, "of what may be there (4)", "N");
     words.add("--seed", &options->seed, "of noise and draws (the run's)", "N");
     words.add("--json", &options->json, "write the figures as JSON", "FILE");

@@ -2,20 +2,17 @@
 
 #include "model/importance.hpp"
 #include "model/posterior.hpp"
-#include "optimizers/optimizer.hpp"
+#include "model/refinement.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numbers>
 
 namespace elbo::model {
 namespace {
 
-constexpr std::size_t step_draws = 8;  ///< of q, a sample and step
-constexpr std::size_t part_draws = 16; ///< candidates of a sample that are worked on at once
-constexpr double first_rate = 0.1;     ///< of Adam, going down to 0 as a half cosine
-constexpr float least_log_variance = -10, most_log_variance = 10;
+constexpr std::size_t start_draws = 32; ///< for the bound of the encoder's posterior
+constexpr std::size_t part_draws = 16;  ///< candidates of a sample that are worked on at once
 constexpr std::uint32_t resampling_draw = std::numeric_limits<std::uint32_t>::max(); ///< no candidate's number
 
 /// Draws `first` and on of each sample's q: noise and z = mean + deviation * noise, [samples * count, latent]; q: means
@@ -33,25 +30,6 @@ void draw_codes(const Stream& stream, std::span<const std::uint64_t> numbers, st
                 z(row, d) = mean[i * latent + d] + deviation * noise(row, d);
             }
         }
-}
-
-/// Gradient by q of minus each sample's bound; returns nothing that the codes' own gradient diff_z does not tell.
-void backpropagate(std::span<const float> q, std::size_t draws, Matrix<const float> noise, Matrix<const float> diff_z,
-                   std::span<float> diff_q) {
-    const std::size_t latent = noise.columns(), half = q.size() / 2;
-    for (std::size_t at = 0; at < half; ++at) {
-        const std::size_t sample = at / latent, d = at % latent;
-        const double deviation = std::exp(0.5 * static_cast<double>(q[half + at]));
-        double by_mean = 0, by_log_variance = 0;
-        for (std::size_t k = 0; k < draws; ++k) {
-            const std::size_t row = sample * draws + k;
-            by_mean += diff_z(row, d);
-            by_log_variance += 0.5 * deviation * static_cast<double>(noise(row, d)) * diff_z(row, d);
-        }
-        const auto count = static_cast<double>(draws);
-        diff_q[at] = static_cast<float>(q[at] - by_mean / count);
-        diff_q[half + at] = static_cast<float>(0.5 * (deviation * deviation - 1) - by_log_variance / count);
-    }
 }
 
 /// The bound of each sample's q, by some draws' log-likelihoods.
@@ -88,11 +66,12 @@ Restored Restorer::restore(const layers::Values& values, const Observation& obse
                            std::span<const std::uint64_t> numbers) {
     const std::size_t samples = numbers.size(), latent = model_.latent(), half = samples * latent;
     std::vector<float> q(2 * half);
-    model_.encode(values, start, {q.data(), samples, latent}, {q.data() + half, samples, latent});
+    const Matrix<float> mean(q.data(), samples, latent), log_variance(q.data() + half, samples, latent);
+    model_.encode(values, start, mean, log_variance);
     Restored out;
     for (std::vector<double>* figures : {&out.start, &out.bound, &out.evidence, &out.effective})
         figures->resize(samples);
-    fit(values, observation, numbers, q, out.start);
+    fit(values, observation, numbers, mean, log_variance, out.start);
     Codes codes(samples, latent);
     draw(values, observation, numbers, q, codes);
     bounds(q, latent, codes.log_likelihood, out.bound);
@@ -104,27 +83,14 @@ Restored Restorer::restore(const layers::Values& values, const Observation& obse
 }
 
 void Restorer::fit(const layers::Values& values, const Observation& observation, std::span<const std::uint64_t> numbers,
-                   std::span<float> q, std::span<double> start) {
-    const std::size_t rows = numbers.size() * step_draws, latent = model_.latent();
-    std::vector<float> noise(rows * latent), z(noise.size()), diff_z(noise.size()), diff_q(q.size());
-    std::vector<double> log_likelihood(rows);
-    const Matrix<float> noise_rows(noise.data(), rows, latent), z_rows(z.data(), rows, latent);
-    const config::Settings adam_settings{"adam", "", {{"beta1", 0.9}, {"beta2", 0.999}, {"epsilon", 1e-8}}};
-    const auto adam = optimizers::optimizer_kind("adam").make(adam_settings, q.size());
-    const Stream stream{settings_.seed, static_cast<Purpose>(23), 0};
-    for (std::size_t step = 0; step <= settings_.steps; ++step) {
-        draw_codes(stream, numbers, step * step_draws, step_draws, q, noise_rows, z_rows);
-        observed_gradient(model_, values, observation, step_draws, z_rows, log_likelihood,
-                          {diff_z.data(), rows, latent});
-        if (step == 0) bounds(q, latent, log_likelihood, start);
-        if (step == settings_.steps) break; // with no steps at all, the start's bound is still wanted
-        backpropagate(q, step_draws, noise_rows, {diff_z.data(), rows, latent}, diff_q);
-        const double done = static_cast<double>(step) / static_cast<double>(settings_.steps);
-        const double rate = first_rate * 0.5 * (1 + std::cos(std::numbers::pi * done));
-        adam->update({0, q.size(), 0}, q, diff_q, {rate, step + 1});
-        for (float& log_variance : q.last(q.size() / 2))
-            log_variance = std::clamp(log_variance, least_log_variance, most_log_variance);
-    }
+                   Matrix<float> mean, Matrix<float> log_variance, std::span<double> start) {
+    const CodeLikelihood likelihood = [&](Matrix<const float> z, std::span<double> value, Matrix<float> gradient) {
+        observed_gradient(model_, values, observation, 1, z, value, gradient);
+    };
+    const Stream noise{settings_.seed, static_cast<Purpose>(23), 0};
+    PosteriorRefinement refinement(numbers.size(), model_.latent());
+    refinement.bound(likelihood, numbers, noise, start_draws, mean, log_variance, start);
+    refinement.refine(likelihood, numbers, noise, settings_.steps, mean, log_variance);
 }
 
 void Restorer::draw(const layers::Values& values, const Observation& observation,
@@ -180,20 +146,23 @@ void Restorer::decode(const layers::Values& values, const Observation& observati
     std::vector<float> some(part_draws * width);
     const Matrix<float> images(some.data(), part_draws, width);
     for (std::size_t i = 0; i < codes.samples; ++i) {
+        // Of differences to the first image, so that what all have in common is exact.
+        std::vector<float> origin;
         std::vector<double> sums(width), squares(width);
         for (std::size_t first = i * candidates; first < (i + 1) * candidates; first += part_draws) {
             model_.decode(values, {&codes.z[first * latent], part_draws, latent}, images);
             for (std::size_t k = 0; k < part_draws; ++k) {
                 condition(model_, observation, i, images.row(k));
+                if (origin.empty()) origin.assign(images.row(k).begin(), images.row(k).end());
                 for (std::size_t d = 0; d < width; ++d) {
-                    const double weighted = weights[first + k] * images(k, d);
-                    sums[d] += weighted;
-                    squares[d] += weighted * images(k, d);
+                    const double difference = static_cast<double>(images(k, d)) - origin[d];
+                    sums[d] += weights[first + k] * difference;
+                    squares[d] += weights[first + k] * difference * difference;
                 }
             }
         }
         for (std::size_t d = 0; d < width; ++d) {
-            out.mean.push_back(static_cast<float>(sums[d]));
+            out.mean.push_back(static_cast<float>(origin[d] + sums[d]));
             out.spread.push_back(static_cast<float>(std::sqrt(std::max(squares[d] - sums[d] * sums[d], 0.0))));
         }
     }

@@ -14,7 +14,7 @@
 namespace elbo::model {
 
 struct RestorationSettings {
-    std::size_t steps = 200; ///< of Adam on the bound; none: the encoder's posterior stays
+    std::size_t steps = 500; ///< of PosteriorRefinement; none: the encoder's posterior stays
     std::size_t draws = 4;   ///< that are resampled
     std::uint32_t seed = 1;
 };
@@ -45,7 +45,7 @@ private:
     struct Codes; ///< the candidates
 
     void fit(const layers::Values& values, const Observation& observation, std::span<const std::uint64_t> numbers,
-             std::span<float> q, std::span<double> start);
+             Matrix<float> mean, Matrix<float> log_variance, std::span<double> start);
     void draw(const layers::Values& values, const Observation& observation, std::span<const std::uint64_t> numbers,
               std::span<const float> q, Codes& codes);
     void resample(std::span<const std::uint64_t> numbers, const Codes& codes, Restored& out,

@@ -31,10 +31,10 @@ class Pictures(elbo_cli.Case):
         for extension in extensions:
             said = self.elbo(command, "runs/small", *arguments, "-o", f"out.{extension}").out
             for ranks in (1, 2, 3):
-                same = self.elbo(command, "runs/small", *arguments, "-o", f"same.{extension}", "--force", ranks=ranks).out
-                self.assertEqual(same.replace("same.", "out."), said)
+                same = self.elbo(command, "runs/small", *arguments, "-o", f"too.{extension}", "--force", ranks=ranks).out
+                self.assertEqual(same.replace("too.", "out."), said)
                 self.assertEqual((self.folder / f"out.{extension}").read_bytes(),
-                                 (self.folder / f"same.{extension}").read_bytes())
+                                 (self.folder / f"too.{extension}").read_bytes())
         for line in said.splitlines():
             self.assertLessEqual(len(line), 80, line)
         return said

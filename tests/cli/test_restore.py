@@ -47,7 +47,7 @@ class Restore(elbo_cli.Case):
         self.folder, self.scratch = self.trained, self.folder
 
     def restore(self, task, *arguments, **options):
-        words = ["restore", "runs/small", "--task", task, *TASKS[task], "--steps", 60, *arguments]
+        words = ["restore", "runs/small", "--task", task, *TASKS[task], "--steps", 300, *arguments]
         said = self.elbo(*words, "--json", self.scratch / "figures.json", **options)
         return json.loads((self.scratch / "figures.json").read_text(encoding="utf-8")), said.out
 
@@ -140,7 +140,7 @@ class Restore(elbo_cli.Case):
         truth = numpy.load(self.scratch / "noise.npy")[:, 0]
         self.assertAlmostEqual((observed[2] - truth).std(), 0.4, delta=0.05)
         by_picture, _ = self.restore("mask", "-n", 3)
-        by_array = self.elbo("restore", "runs/small", "--task", "mask", "--mask", "mask.npy", "--steps", 60, "-n", 3).out
+        by_array = self.elbo("restore", "runs/small", "--task", "mask", "--mask", "mask.npy", "--steps", 300, "-n", 3).out
         self.assertIn(f"{by_picture['restored']['psnr']['mean']:.2f}", by_array)
 
     def test_wrong_input_is_refused(self):

@@ -10,7 +10,9 @@ namespace {
 
 TEST(Interpolation, LinearStepsAreEvenlyApart) {
     const std::vector<float> a = {0, 4}, b = {3, -2};
-    EXPECT_EQ(interpolate(a, b, 4, Way::linear), (std::vector<float>{0, 4, 1, 2, 2, 0, 3, -2}));
+    const std::vector<float> codes = interpolate(a, b, 4, Way::linear), expected = {0, 4, 1, 2, 2, 0, 3, -2};
+    ASSERT_EQ(codes.size(), expected.size());
+    for (std::size_t at = 0; at < codes.size(); ++at) EXPECT_NEAR(codes[at], expected[at], 1e-6);
 }
 
 TEST(Interpolation, SphericalStepsKeepLengthAndAngle) {

@@ -13,6 +13,23 @@ namespace {
 constexpr double model_variance = 0.04;
 const std::vector<float> weights = {1.5f, -0.5f, 0.8f, 0.2f}, biases = {0.1f, 0.2f, -0.3f, 0.4f};
 
+/// p(z | observations y_j = a_j z + noise), and log p(y).
+struct Exact {
+    double precision = 1, mean = 0, log_evidence = 0;
+
+    Exact(const std::vector<double>& a, const std::vector<double>& y, double variance) {
+        double ay = 0, yy = 0;
+        for (std::size_t j = 0; j < a.size(); ++j) {
+            precision += a[j] * a[j] / variance;
+            ay += a[j] * y[j] / variance;
+            yy += y[j] * y[j] / variance;
+        }
+        mean = ay / precision;
+        log_evidence = -0.5 * (yy - ay * ay / precision + std::log(precision) +
+                               static_cast<double>(a.size()) * std::log(2 * std::numbers::pi * variance));
+    }
+};
+
 /// x = weights z + biases + noise on images of 2 x 2, with an encoder that is far from right.
 struct Linear {
     Bench bench{settings(1, {}, {}, test::gaussian(model_variance)), {2, 2}, 7, 3};
@@ -45,6 +62,13 @@ struct Linear {
         return observation;
     }
 
+    /// What they tell of a sample.
+    Exact exact(std::size_t i) const {
+        return {{weights[0], weights[1]},
+                {truth[4 * i] - static_cast<double>(biases[0]), truth[4 * i + 1] - static_cast<double>(biases[1])},
+                model_variance};
+    }
+
     Observation mean_of_pixels(double variance) const {
         ObservedMeans observation{{2, 2}, 2, variance, 0, {}};
         for (std::size_t i = 0; i < 3; ++i) {
@@ -55,30 +79,13 @@ struct Linear {
     }
 };
 
-/// p(z | observations y_j = a_j z + noise), and log p(y).
-struct Exact {
-    double precision = 1, mean = 0, log_evidence = 0;
-
-    Exact(const std::vector<double>& a, const std::vector<double>& y, double variance) {
-        double ay = 0, yy = 0;
-        for (std::size_t j = 0; j < a.size(); ++j) {
-            precision += a[j] * a[j] / variance;
-            ay += a[j] * y[j] / variance;
-            yy += y[j] * y[j] / variance;
-        }
-        mean = ay / precision;
-        log_evidence = -0.5 * (yy - ay * ay / precision + std::log(precision) +
-                               static_cast<double>(a.size()) * std::log(2 * std::numbers::pi * variance));
-    }
-};
-
 /// From an element on: those before are observed, and certain.
 void expect_exact(const Restored& restored, std::size_t i, const Exact& exact, std::size_t first) {
-    // q can be exact, so all three are the evidence but for how far Adam came; the start is another matter.
-    EXPECT_NEAR(restored.evidence[i], exact.log_evidence, 0.01);
-    EXPECT_NEAR(restored.bound[i], exact.log_evidence, 0.05);
+    // q could be exact, but its steps are by single draws: what KL(q || p) is left the weights mend.
+    EXPECT_NEAR(restored.evidence[i], exact.log_evidence, 0.05);
+    EXPECT_NEAR(restored.bound[i], exact.log_evidence, 0.2);
     EXPECT_LT(restored.start[i], exact.log_evidence - 1);
-    EXPECT_GT(restored.effective[i], 240);
+    EXPECT_GT(restored.effective[i], 150);
     const double deviation = 1 / std::sqrt(exact.precision);
     for (std::size_t d = first; d < 4; ++d) {
         // 256 draws: a standard error of deviation / 16.
@@ -90,23 +97,17 @@ void expect_exact(const Restored& restored, std::size_t i, const Exact& exact, s
 
 TEST(Restoration, FindsTheCodesOfObservedElements) {
     Linear model;
-    const Restored restored = model.restore(model.first_two_pixels(), 300);
+    const Restored restored = model.restore(model.first_two_pixels(), 1000);
     for (std::size_t at : {0, 1, 4, 5, 8, 9}) {
-        EXPECT_NEAR(restored.mean[at], model.truth[at], 1e-6);
-        EXPECT_NEAR(restored.spread[at], 0, 1e-3);
+        EXPECT_EQ(restored.mean[at], model.truth[at]);
+        EXPECT_EQ(restored.spread[at], 0);
     }
-    for (std::size_t i = 0; i < 3; ++i)
-        expect_exact(restored, i,
-                     Exact({weights[0], weights[1]},
-                           {model.truth[4 * i] - static_cast<double>(biases[0]),
-                            model.truth[4 * i + 1] - static_cast<double>(biases[1])},
-                           model_variance),
-                     2);
+    for (std::size_t i = 0; i < 3; ++i) expect_exact(restored, i, model.exact(i), 2);
 }
 
 TEST(Restoration, FindsTheCodesOfObservedMeans) {
     Linear model;
-    const Restored restored = model.restore(model.mean_of_pixels(0.01), 300);
+    const Restored restored = model.restore(model.mean_of_pixels(0.01), 1000);
     for (std::size_t i = 0; i < 3; ++i) {
         double y = -0.1; // of the biases
         for (std::size_t d = 0; d < 4; ++d) y += model.truth[4 * i + d] / 4.0;
@@ -116,11 +117,11 @@ TEST(Restoration, FindsTheCodesOfObservedMeans) {
 
 TEST(Restoration, WeightsMendAPosteriorThatIsNotFitted) {
     Linear model;
-    const Restored fitted = model.restore(model.first_two_pixels(), 300);
+    const Restored fitted = model.restore(model.first_two_pixels(), 1000);
     const Restored plain = model.restore(model.first_two_pixels(), 0);
     for (std::size_t i = 0; i < 3; ++i) {
         EXPECT_LT(plain.bound[i], fitted.bound[i] - 1);
-        EXPECT_NEAR(plain.start[i], plain.bound[i], 0.35 * std::abs(plain.bound[i])) << "8 draws and 256 of the same";
+        EXPECT_EQ(plain.start[i], fitted.start[i]);
         EXPECT_GT(plain.evidence[i], plain.bound[i]);
         EXPECT_LT(plain.effective[i], fitted.effective[i]);
     }
@@ -129,7 +130,7 @@ TEST(Restoration, WeightsMendAPosteriorThatIsNotFitted) {
 TEST(Restoration, DrawsAreOfTheObservedPosterior) {
     Linear model;
     const std::size_t draws = 64;
-    const Restored restored = model.restore(model.first_two_pixels(), 300, draws);
+    const Restored restored = model.restore(model.first_two_pixels(), 1000, draws);
     ASSERT_EQ(restored.draws.size(), 3 * draws * 4);
     for (std::size_t i = 0; i < 3; ++i) {
         double sum = 0, squares = 0;
@@ -139,8 +140,10 @@ TEST(Restoration, DrawsAreOfTheObservedPosterior) {
             squares += value * value;
         }
         const double mean = sum / draws, deviation = std::sqrt(squares / draws - mean * mean);
-        EXPECT_NEAR(mean, restored.mean[4 * i + 2], restored.spread[4 * i + 2] / 4);
-        EXPECT_NEAR(deviation, restored.spread[4 * i + 2], restored.spread[4 * i + 2] / 4);
+        const Exact exact = model.exact(i);
+        const double known = std::abs(weights[2]) / std::sqrt(exact.precision); // four standard errors each
+        EXPECT_NEAR(mean, weights[2] * exact.mean + biases[2], 0.5 * known);
+        EXPECT_NEAR(deviation, known, 0.35 * known);
     }
 }
 
