@@ -176,7 +176,7 @@ Seen RestorationTask::observe_means(Matrix<const float> truth, std::span<const s
         std::vector<float> y = model::block_means(image_, factor_, truth.row(i));
         if (noise_ > 0) {
             std::vector<float> normals(y.size());
-            fill_normal({seed_, static_cast<Purpose>(22), 0}, numbers[i], 0, normals);
+            fill_normal({seed_, Purpose::restoration_noise, 0}, numbers[i], 0, normals);
             for (std::size_t b = 0; b < y.size(); ++b) y[b] += static_cast<float>(noise_) * normals[b];
         }
         append(own.y, y);

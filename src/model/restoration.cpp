@@ -87,7 +87,7 @@ void Restorer::fit(const layers::Values& values, const Observation& observation,
     const CodeLikelihood likelihood = [&](Matrix<const float> z, std::span<double> value, Matrix<float> gradient) {
         observed_gradient(model_, values, observation, 1, z, value, gradient);
     };
-    const Stream noise{settings_.seed, static_cast<Purpose>(23), 0};
+    const Stream noise{settings_.seed, Purpose::restoration_steps, 0};
     PosteriorRefinement refinement(numbers.size(), model_.latent());
     refinement.bound(likelihood, numbers, noise, start_draws, mean, log_variance, start);
     refinement.refine(likelihood, numbers, noise, settings_.steps, mean, log_variance);
@@ -99,7 +99,7 @@ void Restorer::draw(const layers::Values& values, const Observation& observation
     const std::size_t rows = samples * part_draws;
     std::vector<float> noise(rows * latent), z(noise.size()), diff_z(noise.size());
     std::vector<double> log_likelihood(rows);
-    const Stream stream{settings_.seed, static_cast<Purpose>(24), 0};
+    const Stream stream{settings_.seed, Purpose::restoration_draws, 0};
     for (std::size_t first = 0; first < candidates; first += part_draws) {
         draw_codes(stream, numbers, first, part_draws, q, {noise.data(), rows, latent}, {z.data(), rows, latent});
         observed_gradient(model_, values, observation, part_draws, {z.data(), rows, latent}, log_likelihood,
@@ -131,7 +131,7 @@ void Restorer::resample(std::span<const std::uint64_t> numbers, const Codes& cod
         out.effective[i] = std::exp(2 * sum.value() - squares.value());
         for (const double log_weight : own) weights.push_back(std::exp(log_weight - sum.value()));
         float uniform = 0;
-        fill_uniform({settings_.seed, static_cast<Purpose>(24), 0}, numbers[i], resampling_draw, {&uniform, 1});
+        fill_uniform({settings_.seed, Purpose::restoration_draws, 0}, numbers[i], resampling_draw, {&uniform, 1});
         const auto mine = std::span(weights).last(candidates);
         for (const std::size_t place : systematic(mine, settings_.draws, uniform)) {
             const auto z = std::span(codes.z).subspan((i * candidates + place) * codes.latent, codes.latent);

@@ -31,6 +31,9 @@ enum class Purpose : std::uint32_t {
     chain_acceptance = 19,
     refinement = 20,
     refinement_bound = 21,
+    restoration_noise = 22, ///< of what is observed
+    restoration_steps = 23, ///< draws of a q that is being fitted
+    restoration_draws = 24, ///< and of the fitted one
 };
 
 /// A stream: key (seed, purpose) and epoch. Within it, numbers are addressed by sample (40 bits), draw and dimension.
