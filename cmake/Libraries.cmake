@@ -75,6 +75,8 @@ target_compile_definitions(elbo_highway_library INTERFACE
 # A product and a sum fuse only where the code says so: no bit depends on what the compiler makes of a loop.
 target_compile_options(elbo_highway_library INTERFACE -ffp-contract=off)
 
+elbo_find(libeigen3-dev Eigen3)
+
 find_path(CSV_INCLUDE_DIR csv.h)
 find_library(CSV_LIBRARY csv)
 if(NOT CSV_INCLUDE_DIR OR NOT CSV_LIBRARY)

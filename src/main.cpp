@@ -88,6 +88,7 @@ constexpr Command command_table[] = {
     {"interpolate", "what a trained model sees between two samples", commands::interpolate_words},
     {"traverse", "what each of a trained model's latent dimensions does", commands::traverse_words},
     {"restore", "denoise, inpaint or enlarge images by a trained model", commands::restore_words},
+    {"probe", "what a trained model's codes hold: classes, known factors", commands::probe_words},
     {"bench", "measure a configuration's training steps on made-up data", commands::bench_words},
     {"inspect", "say what is in a dataset, a checkpoint or a configuration", commands::inspect_words},
 };

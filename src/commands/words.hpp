@@ -52,5 +52,6 @@ Words reconstruct_words();
 Words interpolate_words();
 Words traverse_words();
 Words restore_words();
+Words probe_words();
 
 } // namespace elbo::commands

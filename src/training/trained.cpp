@@ -94,6 +94,14 @@ Told tell(const comm::Communicator& world, const storage::CheckpointReader* read
     return told;
 }
 
+void require_taken(const Trained& trained, const data::Dataset& dataset) {
+    if (dataset.sample_shape() != trained.sample_shape)
+        reject("{}: samples of {}, but {} was trained on samples of {}; name other data with --data", dataset.name(),
+               elbo::describe(dataset.sample_shape()), trained.checkpoint.string(),
+               elbo::describe(trained.sample_shape));
+    refuse_outside(dataset, trained.model->support(), trained.config);
+}
+
 } // namespace
 
 fs::path find_checkpoint(const std::string& run, const std::string& which) {
@@ -135,13 +143,22 @@ Trained open_trained(const comm::Communicator& world, const std::string& run, co
 data::Dataset read_data(const comm::Nodes& nodes, const Trained& trained, const std::string& text,
                         const ReadingProgress& progress) {
     data::Dataset dataset = read_dataset(nodes, trained.config, text, progress);
+    nodes.world().together([&] { require_taken(trained, dataset); });
+    return dataset;
+}
+
+data::Dataset read_data(const comm::Nodes& nodes, const Trained& trained, const std::vector<std::string>& texts,
+                        std::string_view preferred, const ReadingProgress& progress) {
+    config::Config config = trained.config; // of a training that validates with these
+    config.data.validation_fraction.reset();
+    config.data.validation.clear();
     nodes.world().together([&] {
-        if (dataset.sample_shape() != trained.sample_shape)
-            reject("{}: samples of {}, but {} was trained on samples of {}; name other data with --data",
-                   dataset.name(), elbo::describe(dataset.sample_shape()), trained.checkpoint.string(),
-                   elbo::describe(trained.sample_shape));
-        refuse_outside(dataset, trained.model->support(), trained.config);
+        const auto outside = config.data.allow_external ? storage::Outside::allowed : storage::Outside::refused;
+        for (const storage::Location& location : storage::locate(texts, preferred, outside))
+            config.data.validation.push_back(fmt::format("{}:{}", location.file.string(), location.dataset));
     });
+    data::Dataset dataset = read_dataset(nodes, config, "", progress);
+    nodes.world().together([&] { require_taken(trained, dataset); });
     return dataset;
 }
 

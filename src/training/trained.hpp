@@ -12,6 +12,8 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace elbo::training {
 
@@ -40,5 +42,9 @@ std::string describe(const Trained& trained);
 /// Collective.
 data::Dataset read_data(const comm::Nodes& nodes, const Trained& trained, const std::string& text,
                         const ReadingProgress& progress = {});
+
+/// The same of the dataset that texts of the configuration name.
+data::Dataset read_data(const comm::Nodes& nodes, const Trained& trained, const std::vector<std::string>& texts,
+                        std::string_view preferred, const ReadingProgress& progress = {});
 
 } // namespace elbo::training

@@ -1,0 +1,151 @@
+// `elbo probe`: what the codes of a trained model hold of labels that it was not trained on.
+#include "base/text.hpp"
+#include "commands/commands.hpp"
+#include "commands/on_ranks.hpp"
+#include "commands/output_file.hpp"
+#include "commands/probing.hpp"
+#include "storage/files.hpp"
+#include "training/trained.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <optional>
+#include <tuple>
+
+namespace elbo::commands {
+
+SharedRows::SharedRows(const comm::Nodes& nodes, std::size_t rows, std::size_t columns, const std::string& what)
+    : nodes_(nodes),
+      memory_(std::make_unique<comm::NodeMemory>(nodes.node(), rows * columns * sizeof(float), what)),
+      matrix_(reinterpret_cast<float*>(memory_->data()), rows, columns) {}
+
+void SharedRows::fill(const std::function<void(data::Range rows, Matrix<float> block)>& make) {
+    const auto rank = static_cast<std::uint64_t>(nodes_.node().rank());
+    const auto ranks = static_cast<std::uint64_t>(nodes_.node().size());
+    nodes_.world().together([&] {
+        for (std::uint64_t block = rank; block * probe_block < matrix_.rows(); block += ranks) {
+            const data::Range rows = data::batch_at(block * probe_block, matrix_.rows(), probe_block);
+            make(rows, matrix_.some_rows(rows.begin, rows.size()));
+        }
+    });
+}
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+training::ProbeRequest request_of(const ProbeOptions& options) {
+    return {options.data, options.labels, options.held_out_labels, options.held_out, options.most};
+}
+
+class Probe {
+public:
+    Probe(const comm::Communicator& world, const ProbeOptions& options)
+        : world_(world),
+          options_(options),
+          terminal_(world.first(), report::Verbosity::normal),
+          trained_(training::open_trained(world, options.run, options.checkpoint, probe_block)),
+          nodes_(world, trained_.config.communication.shared),
+          data_(training::read_probe_data(nodes_, trained_, request_of(options))) {
+        world.together([&] {
+            if (data_.fit.labels.columns.size() == 1)
+                classes_ = classes_of(data_);
+            else
+                factors_ = factors_of(data_);
+        });
+    }
+
+    void run() {
+        const auto began = Clock::now();
+        tell_data();
+        const std::size_t dimensions = trained_.model->dimensions(), latent = trained_.model->latent();
+        Features pixels = features(fmt::format("samples, {} values", dimensions), dimensions);
+        Features codes = features(fmt::format("codes, {} means", latent), latent);
+        for (const auto& [part, rows, means] : {std::tuple(&data_.fit, &pixels.fit, &codes.fit),
+                                                std::tuple(&data_.held_out, &pixels.held_out, &codes.held_out)}) {
+            load(*part, *rows);
+            encode(*rows, *means);
+        }
+        const Probing probing{nodes_, terminal_, data_, pixels, codes, fields_};
+        if (classes_) probe_classes(probing, *classes_);
+        if (factors_) probe_factors(probing, *factors_);
+        world_.on_first([&] {
+            if (!options_.json.empty()) storage::write_whole(options_.json, report::object_text(fields_));
+        });
+        const std::chrono::duration<double> passed = Clock::now() - began;
+        terminal_.line(fmt::format("\nprobed in {}", human_duration(passed.count())));
+    }
+
+private:
+    void tell_data() {
+        terminal_.line(fmt::format("model     {}", training::describe(trained_)));
+        const auto tell = [&](const char* what, const char* field, const training::LabelledSamples& part) {
+            terminal_.line(
+                fmt::format("{:<9} {}, {} samples", what, part.samples->name(), with_commas(part.rows.size())));
+            terminal_.line(fmt::format("  labels  {}", part.labels.name));
+            const std::string name = field;
+            fields_.emplace_back(name + ".data", part.samples->name());
+            fields_.emplace_back(name + ".labels", part.labels.name);
+            fields_.emplace_back(name + ".samples", static_cast<std::int64_t>(part.rows.size()));
+        };
+        fields_.emplace_back("checkpoint", trained_.checkpoint.string());
+        tell("fit", "fit", data_.fit);
+        tell("held out", "held_out", data_.held_out);
+    }
+
+    Features features(const std::string& name, std::size_t columns) const {
+        return {name, SharedRows(nodes_, data_.fit.rows.size(), columns, name),
+                SharedRows(nodes_, data_.held_out.rows.size(), columns, name)};
+    }
+
+    /// Samples as the model sees them.
+    void load(const training::LabelledSamples& part, SharedRows& rows) const {
+        data::Loader loader(*part.samples, training::binarize_of(trained_.config.data), probe_block);
+        const Stream noise{trained_.config.seed, Purpose::validation_binarize, 0};
+        rows.fill([&](data::Range range, Matrix<float> block) {
+            for (std::size_t i = 0; i < range.size(); ++i) {
+                const std::uint64_t row = part.rows[range.begin + i];
+                std::ranges::copy(loader.take(data::Range{row, row + 1}, noise).x.row(0), block.row(i).begin());
+            }
+        });
+    }
+
+    void encode(const SharedRows& rows, SharedRows& means) const {
+        std::vector<float> variances(probe_block * means.columns());
+        means.fill([&](data::Range range, Matrix<float> block) {
+            trained_.model->encode(trained_.values.span(), rows.matrix().some_rows(range.begin, range.size()), block,
+                                   {variances.data(), range.size(), block.columns()});
+            for (std::size_t i = 0; i < range.size(); ++i)
+                if (!std::ranges::all_of(block.row(i), [](float mean) { return std::isfinite(mean); }))
+                    reject("{}: the code of a sample is not finite", trained_.checkpoint.string());
+        });
+    }
+
+    const comm::Communicator& world_;
+    const ProbeOptions& options_;
+    report::Terminal terminal_;
+    training::Trained trained_;
+    comm::Nodes nodes_;
+    training::ProbeData data_;
+    std::optional<Classes> classes_;      ///< where labels are one number a sample
+    std::optional<KnownFactors> factors_; ///< where they are several
+    report::Fields fields_;
+};
+
+} // namespace
+
+Exit probe(const ProbeOptions& options) {
+    if (!(options.held_out > 0 && options.held_out < 1))
+        reject("--held-out {}: expected a fraction above 0 and below 1", options.held_out);
+    if (options.most < 2) reject("--samples {}: expected at least 2", options.most);
+    require_folder("--json", options.json);
+    return on_ranks([&](const comm::Communicator& world) {
+        Probe(world, options).run();
+        return Exit::done;
+    });
+}
+
+} // namespace elbo::commands
