@@ -127,6 +127,7 @@ struct ProbeOptions : TrainedOptions {
     std::string labels, held_out_labels; ///< FILE:/dataset; empty: as configured, or beside the samples
     double held_out = 0.2;               ///< of one dataset that is divided
     std::size_t most = 100000;           ///< samples to fit to, and to try on
+    bool features = false;               ///< distances in the features of a classifier too
     std::string json;                    ///< a file for the figures; empty: none
 };
 Exit probe(const ProbeOptions& options);

@@ -33,6 +33,18 @@ void SharedRows::fill(const std::function<void(data::Range rows, Matrix<float> b
     });
 }
 
+void load_samples(const training::LabelledSamples& part, data::Binarize binarize, std::uint32_t seed,
+                  SharedRows& rows) {
+    rows.fill([&](data::Range range, Matrix<float> block) {
+        data::Loader loader(*part.samples, binarize, 1);
+        for (std::size_t i = 0; i < range.size(); ++i) {
+            const std::uint64_t row = part.rows[range.begin + i];
+            const data::Rows sample = loader.take(data::Range{row, row + 1}, {seed, Purpose::validation_binarize, 0});
+            std::ranges::copy(sample.x.row(0), block.row(i).begin());
+        }
+    });
+}
+
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -55,6 +67,9 @@ public:
                 classes_ = classes_of(data_);
             else
                 factors_ = factors_of(data_);
+            if (options_.features && !classes_)
+                reject("{}: --features needs classes, one number a sample; found {} columns", data_.fit.labels.name,
+                       data_.fit.labels.columns.size());
         });
     }
 
@@ -66,11 +81,12 @@ public:
         Features codes = features(fmt::format("codes, {} means", latent), latent);
         for (const auto& [part, rows, means] : {std::tuple(&data_.fit, &pixels.fit, &codes.fit),
                                                 std::tuple(&data_.held_out, &pixels.held_out, &codes.held_out)}) {
-            load(*part, *rows);
+            load_samples(*part, training::binarize_of(trained_.config.data), trained_.config.seed, *rows);
             encode(*rows, *means);
         }
-        const Probing probing{nodes_, terminal_, data_, pixels, codes, fields_};
+        const Probing probing{nodes_, terminal_, trained_, data_, pixels, codes, fields_};
         if (classes_) probe_classes(probing, *classes_);
+        if (options_.features) probe_features(probing, *classes_);
         if (factors_) probe_factors(probing, *factors_);
         world_.on_first([&] {
             if (!options_.json.empty()) storage::write_whole(options_.json, report::object_text(fields_));
@@ -99,18 +115,6 @@ private:
     Features features(const std::string& name, std::size_t columns) const {
         return {name, SharedRows(nodes_, data_.fit.rows.size(), columns, name),
                 SharedRows(nodes_, data_.held_out.rows.size(), columns, name)};
-    }
-
-    /// Samples as the model sees them.
-    void load(const training::LabelledSamples& part, SharedRows& rows) const {
-        data::Loader loader(*part.samples, training::binarize_of(trained_.config.data), probe_block);
-        const Stream noise{trained_.config.seed, Purpose::validation_binarize, 0};
-        rows.fill([&](data::Range range, Matrix<float> block) {
-            for (std::size_t i = 0; i < range.size(); ++i) {
-                const std::uint64_t row = part.rows[range.begin + i];
-                std::ranges::copy(loader.take(data::Range{row, row + 1}, noise).x.row(0), block.row(i).begin());
-            }
-        });
     }
 
     void encode(const SharedRows& rows, SharedRows& means) const {

@@ -42,9 +42,13 @@ struct Features {
     SharedRows fit, held_out;
 };
 
+/// The samples as the model sees them, but binarised in this way.
+void load_samples(const training::LabelledSamples& part, data::Binarize binarize, std::uint32_t seed, SharedRows& rows);
+
 struct Probing {
     const comm::Nodes& nodes;
     report::Terminal& terminal;
+    training::Trained& trained;
     const training::ProbeData& data;
     const Features &pixels, &codes;
     report::Fields& fields; ///< rank 0's figures for --json
@@ -64,6 +68,10 @@ Classes classes_of(const training::ProbeData& data);
 
 /// Classification from codes, principal components and the samples themselves.
 void probe_classes(const Probing& probing, const Classes& classes);
+
+/// How far reconstructions and samples from the prior are from the samples, in the features of a classifier that is
+/// trained on the classes.
+void probe_features(const Probing& probing, const Classes& classes);
 
 /// Labels that are several numbers a sample, without those that never change.
 struct KnownFactors {

@@ -102,6 +102,7 @@ Words probe_words() {
     words.add("--labels", &options->labels, "FILE.h5:/DATASET: classes or factors (data.labels, or y beside x)", "L");
     words.add("--held-out-labels", &options->held_out_labels, "of the samples held out, a dataset of their own", "L");
     words.add("--held-out", &options->held_out, "fraction held out of one dataset that is divided (0.2)", "F");
+    words.add("--features", &options->features, "distances in the features of a classifier trained on the classes");
     words.add("--samples", &options->most, "to fit to, and to try on, at most (100000)", "N");
     words.add("--json", &options->json, "write the figures as JSON", "FILE");
     words.run = [options] { return probe(*options); };

@@ -43,6 +43,29 @@ class Classes(Probe):
             for ranks in (1, 2, 3):
                 self.assertEqual(self.figures(*arguments, ranks=ranks), alone)
 
+    def test_distances_of_features(self):
+        alone = self.figures("--features")
+        for ranks in (2, 3):
+            self.assertEqual(self.figures("--features", ranks=ranks), alone)
+        found, said = alone
+        distances = found["features"]["distance"]
+        self.assertRegex(said, f"reconstructions of those held out +{distances['reconstructions']:.4f}\n")
+        # A model of two epochs is farther from the samples than they are from each other.
+        self.assertLess(0, distances["fit"])
+        self.assertLess(distances["fit"], distances["reconstructions"])
+        self.assertLess(distances["fit"], distances["prior"])
+        self.assertGreater(found["features"]["accuracy"], 0.34)
+        self.assertIn("300 samples are few", said)
+
+    def test_samples_are_compared_as_they_are_where_the_model_binarises(self):
+        self.elbo("train", "small.yaml", "data.binarize=dynamic", "output=runs/binary")
+        found = {}
+        for run in ("small", "binary"):
+            self.elbo("probe", f"runs/{run}", "--features", "--json", f"{run}.json")
+            found[run] = json.loads((self.folder / f"{run}.json").read_text(encoding="utf-8"))
+        self.assertEqual(found["small"]["features"]["distance"]["fit"], found["binary"]["features"]["distance"]["fit"])
+        self.assertNotEqual(found["small"]["samples"], found["binary"]["samples"])
+
     def test_figures_are_those_of_the_samples(self):
         found, said = self.figures()
         self.assertIn("sprites.h5:/train/x, 600 samples", said)
@@ -126,6 +149,8 @@ class Factors(Probe):
         alone, said = self.figures("--labels", "sprites.h5:/train/factors")
         for ranks in (1, 2, 3):
             self.assertEqual(self.figures("--labels", "sprites.h5:/train/factors", ranks=ranks), (alone, said))
+        self.assertIn("--features needs classes, one number a sample; found 5 columns",
+                      self.refused("runs/small", "--labels", "sprites.h5:/train/factors", "--features"))
         for name in ("shape", "scale", "rotation", "x", "y"):
             self.assertIn(f"\n{name} ", said)
             self.assertIn(name, alone["mig"])
