@@ -8,10 +8,11 @@
 
 namespace elbo::classical {
 
-/// Rows in up to 64 contiguous groups of at least 256, each gone through in blocks of at most 1,024.
+/// Rows in up to 64 (or so many) contiguous groups of at least 256, each gone through in blocks of at most 1,024.
 class Groups {
 public:
-    explicit Groups(std::size_t rows) : rows_(rows), count_(std::clamp<std::size_t>(rows / 256, 1, 64)) {}
+    explicit Groups(std::size_t rows, std::size_t most = 64)
+        : rows_(rows), count_(std::clamp<std::size_t>(rows / 256, 1, most)) {}
 
     std::size_t count() const { return count_; }
 

@@ -13,7 +13,8 @@ namespace elbo::classical {
 
 Covariance covariance_of(const comm::Communicator& world, Matrix<const float> x) {
     const std::size_t width = x.columns();
-    const Groups groups(x.rows());
+    // A group's sums are sent whole: of many features there are few.
+    const Groups groups(x.rows(), std::clamp<std::size_t>((std::size_t{1} << 26) / (width * width), 8, 64));
     const std::span<const float> shift = x.row(0);
     std::vector<float> shifted(Groups::most_rows * width), products(width * width);
     Product outer(Transpose::a);

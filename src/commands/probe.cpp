@@ -117,9 +117,14 @@ private:
                 SharedRows(nodes_, data_.held_out.rows.size(), columns, name)};
     }
 
-    void encode(const SharedRows& rows, SharedRows& means) const {
+    void encode(const SharedRows& rows, SharedRows& means) {
         std::vector<float> variances(probe_block * means.columns());
+        const auto began = Clock::now();
         means.fill([&](data::Range range, Matrix<float> block) {
+            const std::chrono::duration<double> passed = Clock::now() - began;
+            const auto done = static_cast<double>(range.begin), all = static_cast<double>(means.matrix().rows());
+            const double rate = std::max(done, 1.0) / std::max(passed.count(), 1e-9);
+            terminal_.live({"encoding", done / all, "", rate, (all - done) / rate});
             trained_.model->encode(trained_.values.span(), rows.matrix().some_rows(range.begin, range.size()), block,
                                    {variances.data(), range.size(), block.columns()});
             for (std::size_t i = 0; i < range.size(); ++i)

@@ -98,11 +98,11 @@ Words probe_words() {
     Words words;
     words.add("run", &options->run, "a run's folder, or a checkpoint", "RUN").required = true;
     words.add("--checkpoint", &options->checkpoint, "of a run: best, latest or a step's number (best)", "WHICH");
-    words.add("--data", &options->data, "FILE.h5 or FILE.h5:/DATASET (what the run trains and validates with)", "DATA");
-    words.add("--labels", &options->labels, "FILE.h5:/DATASET: classes or factors (data.labels, or y beside x)", "L");
+    words.add("--data", &options->data, "FILE.h5 or FILE.h5:/DATASET (what the run was trained with)", "DATA");
+    words.add("--labels", &options->labels, "FILE.h5:/DATASET of classes or factors (data.labels, else y)", "L");
     words.add("--held-out-labels", &options->held_out_labels, "of the samples held out, a dataset of their own", "L");
     words.add("--held-out", &options->held_out, "fraction held out of one dataset that is divided (0.2)", "F");
-    words.add("--features", &options->features, "distances in the features of a classifier trained on the classes");
+    words.add("--features", &options->features, "distances in features of a classifier trained on the labels");
     words.add("--samples", &options->most, "to fit to, and to try on, at most (100000)", "N");
     words.add("--json", &options->json, "write the figures as JSON", "FILE");
     words.run = [options] { return probe(*options); };

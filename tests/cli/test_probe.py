@@ -144,6 +144,14 @@ file["train/pair"], file["alone/x"] = numpy.ones((600, 2)), numpy.zeros((20, 8, 
         self.assertFalse([name for name in self.files() if "figures" in name])
 
 
+class Help(elbo_cli.Case):
+    def test_lines_fit(self):
+        said = self.elbo("probe", "--help").out
+        self.assertIn("--held-out-labels", said)
+        for line in said.splitlines():
+            self.assertLessEqual(len(line), 80, line)
+
+
 class Factors(Probe):
     def test_the_same_bits_on_any_number_of_ranks(self):
         alone, said = self.figures("--labels", "sprites.h5:/train/factors")
