@@ -137,6 +137,7 @@ HWY_AFTER_NAMESPACE();
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <vector>
 
 namespace elbo::model {
 
@@ -168,6 +169,12 @@ public:
 
     void backpropagate_mean(Matrix<const float> mean, Matrix<float> diff) const override {
         HWY_DYNAMIC_DISPATCH(bernoulli_backpropagate_mean)(mean, diff);
+    }
+
+    void draw(std::span<const float>, const Stream& noise, std::span<const std::uint64_t> samples, std::uint32_t number,
+              Matrix<float> outputs) const override {
+        mean(outputs);
+        for (std::size_t i = 0; i < outputs.rows(); ++i) binarize(noise, samples[i], outputs.row(i), number);
     }
 
     std::pair<double, double> support() const override { return {0, 1}; }
@@ -227,6 +234,18 @@ public:
 
     void mean(Matrix<float>) const override {}
     void backpropagate_mean(Matrix<const float>, Matrix<float>) const override {}
+
+    void draw(std::span<const float> values, const Stream& noise, std::span<const std::uint64_t> samples,
+              std::uint32_t number, Matrix<float> outputs) const override {
+        const auto deviation = static_cast<float>(std::exp(0.5 * log_variance_of(values)));
+        std::vector<float> normals(outputs.columns());
+        for (std::size_t i = 0; i < outputs.rows(); ++i) {
+            fill_normal(noise, samples[i], number, normals);
+            const std::span<float> row = outputs.row(i);
+            for (std::size_t d = 0; d < row.size(); ++d) row[d] += deviation * normals[d];
+        }
+    }
+
     std::pair<double, double> support() const override {
         constexpr double infinity = std::numeric_limits<double>::infinity();
         return {-infinity, infinity};

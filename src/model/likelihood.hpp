@@ -4,7 +4,9 @@
 #include "config/config.hpp"
 #include "layers/parameters.hpp"
 #include "numerics/any_matrix.hpp"
+#include "numerics/random.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <utility>
@@ -37,6 +39,10 @@ public:
 
     /// From the gradient by E[x | outputs] that by outputs, in place.
     virtual void backpropagate_mean(Matrix<const float> mean, Matrix<float> diff) const = 0;
+
+    /// Draws from p(x | outputs), in place: row i by the noise of samples[i] and this draw.
+    virtual void draw(std::span<const float> values, const Stream& noise, std::span<const std::uint64_t> samples,
+                      std::uint32_t number, Matrix<float> outputs) const = 0;
 
     /// Least and greatest value of x's elements that the likelihood takes: [0, 1] for bernoulli.
     virtual std::pair<double, double> support() const = 0;

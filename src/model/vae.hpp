@@ -111,6 +111,10 @@ public:
     void reconstruct(const layers::Values& values, Matrix<const float> x, Matrix<float> out);
     void decode(const layers::Values& values, Matrix<const float> z, Matrix<float> out);
 
+    /// out: [rows, dimensions], a draw of p(x | z) each, by the noise of its sample and this draw.
+    void draw(const layers::Values& values, Matrix<const float> z, const Stream& noise,
+              std::span<const std::uint64_t> samples, std::uint32_t number, Matrix<float> out);
+
 private:
     struct Parts;
     std::unique_ptr<Parts> parts_;

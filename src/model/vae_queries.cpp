@@ -44,6 +44,16 @@ void Vae::decode(const layers::Values& values, Matrix<const float> z, Matrix<flo
     });
 }
 
+void Vae::draw(const layers::Values& values, Matrix<const float> z, const Stream& noise,
+               std::span<const std::uint64_t> samples, std::uint32_t number, Matrix<float> out) {
+    Parts& p = *parts_;
+    by_pieces(z.rows(), p.max_rows, [&](std::size_t begin, std::size_t rows) {
+        const Matrix<float> some_out = out.some_rows(begin, rows);
+        p.decode(values, z.some_rows(begin, rows), some_out);
+        p.likelihood->draw(values.exact, noise, samples.subspan(begin, rows), number, some_out);
+    });
+}
+
 void Vae::log_likelihood(const layers::Values& values, Matrix<const float> z, Matrix<const float> x,
                          std::span<double> out) {
     Parts& p = *parts_;

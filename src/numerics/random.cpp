@@ -209,6 +209,12 @@ std::array<std::uint32_t, 4> random_words(const Stream& stream, std::uint64_t sa
     return {words[0], words[1], words[2], words[3]};
 }
 
+double uniform(const Stream& stream, std::uint64_t sample, std::uint32_t draw) {
+    const auto words = random_words(stream, sample, draw, 0);
+    const std::uint64_t bits = std::uint64_t{words[0]} << 32 | words[1];
+    return static_cast<double>(bits >> 11) * 0x1p-53;
+}
+
 void fill_uniform(const Stream& stream, std::uint64_t sample, std::uint32_t draw, std::span<float> out) {
     HWY_DYNAMIC_DISPATCH(uniforms)(key_of(stream), counter_of(stream, sample, draw, out.size()), out);
 }
@@ -217,8 +223,8 @@ void fill_normal(const Stream& stream, std::uint64_t sample, std::uint32_t draw,
     HWY_DYNAMIC_DISPATCH(normals)(key_of(stream), counter_of(stream, sample, draw, out.size()), out);
 }
 
-void binarize(const Stream& stream, std::uint64_t sample, std::span<float> x) {
-    HWY_DYNAMIC_DISPATCH(bernoullis)(key_of(stream), counter_of(stream, sample, 0, x.size()), x);
+void binarize(const Stream& stream, std::uint64_t sample, std::span<float> x, std::uint32_t draw) {
+    HWY_DYNAMIC_DISPATCH(bernoullis)(key_of(stream), counter_of(stream, sample, draw, x.size()), x);
 }
 
 void fill_normal_rows(const Stream& stream, std::span<const std::uint64_t> samples, std::uint32_t draw,

@@ -27,6 +27,9 @@ enum class Purpose : std::uint32_t {
     validation_split = 12,
     augmentation = 13,
     importance = 14,
+    codes = 15,      ///< from the prior or a posterior, to be handed out
+    likelihood = 16, ///< draws of x
+    mixture = 17,
     chain_momentum = 18,
     chain_acceptance = 19,
     refinement = 20,
@@ -48,6 +51,9 @@ struct Stream {
 std::array<std::uint32_t, 4> random_words(const Stream& stream, std::uint64_t sample, std::uint32_t draw,
                                           std::uint32_t block);
 
+/// Uniform in [0, 1), a multiple of 2^-53, of the words of dimensions 0 and 1.
+double uniform(const Stream& stream, std::uint64_t sample, std::uint32_t draw);
+
 /// out[d] = uniform in [0, 1), a multiple of 2^-24, at dimension d.
 void fill_uniform(const Stream& stream, std::uint64_t sample, std::uint32_t draw, std::span<float> out);
 
@@ -56,7 +62,7 @@ void fill_uniform(const Stream& stream, std::uint64_t sample, std::uint32_t draw
 void fill_normal(const Stream& stream, std::uint64_t sample, std::uint32_t draw, std::span<float> out);
 
 /// x[d] becomes 1 where a uniform number at dimension d is below it, else 0 (x in [0, 1]).
-void binarize(const Stream& stream, std::uint64_t sample, std::span<float> x);
+void binarize(const Stream& stream, std::uint64_t sample, std::span<float> x, std::uint32_t draw = 0);
 
 /// One row of normals a sample: out is [samples.size(), dimensions].
 void fill_normal_rows(const Stream& stream, std::span<const std::uint64_t> samples, std::uint32_t draw,

@@ -263,6 +263,22 @@ TEST(Vae, ReconstructsFromThePosteriorsMeanInAnyNumberOfRows) {
 }
 
 /// Inputs and codes are rounded before the first product; nothing else differs from what a training step computes.
+/// In pieces of five rows: the noise is that of a row's sample wherever it stands, around the mean that decode() gives.
+TEST(Vae, DrawsAroundTheDecodedMean) {
+    Bench bench(settings(3, {}, {test::dense(8, "tanh")}, test::gaussian(0.25)), {10}, 5, 17);
+    const std::vector<float> codes = test::random_values(17 * 3, 1, 3);
+    const Matrix<const float> z(codes.data(), 17, 3);
+    std::vector<float> mean(170), drawn(170), normals(10);
+    bench.vae.decode(bench.values, z, {mean.data(), 17, 10});
+    const Stream stream{1, Purpose::likelihood, 0};
+    bench.vae.draw(bench.values, z, stream, bench.samples, 4, {drawn.data(), 17, 10});
+    for (std::size_t i = 0; i < 17; ++i) {
+        fill_normal(stream, bench.samples[i], 4, normals);
+        for (std::size_t d = 0; d < 10; ++d)
+            EXPECT_NEAR(drawn[i * 10 + d], mean[i * 10 + d] + 0.5f * normals[d], 1e-6) << i;
+    }
+}
+
 TEST(Vae, ReconstructsAndDecodesInBf16) {
     if (!matmul_supports(Precision::bf16)) GTEST_SKIP() << "no bf16 products on " << matmul_instruction_set();
     Bench exact = small(17), stored = small(17, Precision::bf16);

@@ -218,6 +218,21 @@ TEST(RandomNumbers, DifferentAddressesGiveDifferentNumbers) {
     EXPECT_EQ(seen.size(), list.size());
 }
 
+TEST(Uniform, IsMadeOfTheFirstTwoWords) {
+    const Stream stream{1, Purpose::mixture, 0};
+    double sum = 0, squares = 0;
+    for (std::uint64_t sample = 0; sample < 10000; ++sample) {
+        const double u = uniform(stream, sample, 7);
+        const auto words = random_words(stream, sample, 7, 0);
+        ASSERT_NEAR(u, words[0] * 0x1p-32 + words[1] * 0x1p-64, 0x1p-53);
+        ASSERT_LT(u, 1);
+        sum += u;
+        squares += u * u;
+    }
+    EXPECT_NEAR(sum / 10000, 0.5, 5 * std::sqrt(1.0 / 12 / 10000)); // five standard errors
+    EXPECT_NEAR(squares / 10000, 1.0 / 3, 5 * std::sqrt(4.0 / 45 / 10000));
+}
+
 TEST(Binarize, ComparesWithTheUniformNumbers) {
     on_every_target([] {
         const Stream stream{1, Purpose::binarize, 3};
@@ -227,6 +242,10 @@ TEST(Binarize, ComparesWithTheUniformNumbers) {
         std::vector<float> binary = x;
         binarize(stream, 17, binary);
         for (std::size_t d = 0; d < x.size(); ++d) ASSERT_EQ(binary[d], uniform[d] < x[d] ? 1.0f : 0.0f) << d;
+        const std::vector<float> others = uniforms(stream, 17, 5, x.size());
+        binary = x;
+        binarize(stream, 17, binary, 5);
+        for (std::size_t d = 0; d < x.size(); ++d) ASSERT_EQ(binary[d], others[d] < x[d] ? 1.0f : 0.0f) << d;
     });
 }
 
