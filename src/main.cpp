@@ -89,6 +89,8 @@ constexpr Command command_table[] = {
     {"traverse", "what each of a trained model's latent dimensions does", commands::traverse_words},
     {"restore", "denoise, inpaint or enlarge images by a trained model", commands::restore_words},
     {"probe", "what a trained model's codes hold: classes, known factors", commands::probe_words},
+    {"encode", "write the codes of data: means, variances, draws", commands::encode_words},
+    {"sample", "draw samples from a trained model", commands::sample_words},
     {"bench", "measure a configuration's training steps on made-up data", commands::bench_words},
     {"inspect", "say what is in a dataset, a checkpoint or a configuration", commands::inspect_words},
 };

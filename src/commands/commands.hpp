@@ -132,6 +132,27 @@ struct ProbeOptions : TrainedOptions {
 };
 Exit probe(const ProbeOptions& options);
 
+struct SampleOptions : TrainedOptions {
+    std::uint64_t samples = 64;
+    std::string from = "prior";        ///< where codes come from: prior, posterior or mixture:K
+    double temperature = 1;            ///< a factor on their deviations
+    bool mean = false;                 ///< E[x | z] rather than a draw
+    std::optional<std::uint32_t> seed; ///< else the run's
+    std::string output;                ///< FILE.png, FOLDER/, FILE.npy, FILE.h5; empty: named after the run
+    bool replace = false;
+};
+Exit sample(const SampleOptions& options);
+
+struct EncodeOptions : TrainedOptions {
+    std::string output;                ///< FILE.h5 or FILE.npy
+    std::string posterior = "q";       ///< a row of model::inference_kinds()
+    std::size_t draws = 1;             ///< of each sample's code that are written
+    std::size_t candidates = 100;      ///< draws of the encoder's posterior that are weighed
+    std::optional<std::uint32_t> seed; ///< else the run's
+    bool replace = false;
+};
+Exit encode(const EncodeOptions& options);
+
 /// elbo's version and those of what it stands on.
 std::string version_text();
 

@@ -53,5 +53,7 @@ Words interpolate_words();
 Words traverse_words();
 Words restore_words();
 Words probe_words();
+Words sample_words();
+Words encode_words();
 
 } // namespace elbo::commands

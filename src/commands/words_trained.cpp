@@ -7,10 +7,18 @@
 namespace elbo::commands {
 namespace {
 
+void add_run(Words& words, TrainedOptions& options) {
+    words.add("run", &options.run, "a run's folder, or a checkpoint", "RUN").required = true;
+}
+
+void add_checkpoint(Words& words, TrainedOptions& options) {
+    words.add("--checkpoint", &options.checkpoint, "of a run: best, latest or a step's number (best)", "WHICH");
+}
+
 /// Which trained model, and what data it is asked about.
 void add_trained(Words& words, TrainedOptions& options) {
-    words.add("run", &options.run, "a run's folder, or a checkpoint", "RUN").required = true;
-    words.add("--checkpoint", &options.checkpoint, "of a run: best, latest or a step's number (best)", "WHICH");
+    add_run(words, options);
+    add_checkpoint(words, options);
     words.add("--data", &options.data, "FILE.h5 or FILE.h5:/DATASET (what the run validates with)", "DATA");
 }
 
@@ -106,6 +114,39 @@ Words probe_words() {
     words.add("--samples", &options->most, "to fit to, and to try on, at most (100000)", "N");
     words.add("--json", &options->json, "write the figures as JSON", "FILE");
     words.run = [options] { return probe(*options); };
+    return words;
+}
+
+Words sample_words() {
+    auto options = std::make_shared<SampleOptions>();
+    Words words;
+    add_trained(words, *options);
+    words.add("-n,--number", &options->samples, "of samples", "N").shows_value = true;
+    words.add("--from", &options->from, "codes: prior, posterior (of data) or mixture:K", "SOURCE").shows_value = true;
+    words.add("--temperature", &options->temperature, "a factor on the codes' deviations", "T").shows_value = true;
+    words.add("--mean", &options->mean, "the mean of p(x | z) rather than a draw of it");
+    words.add("--seed", &options->seed, "of all draws (the run's)", "N");
+    words.add("-o,--output", &options->output, "FILE.png (a grid), FOLDER/, FILE.npy, FILE.h5 (RUN-prior.png)", "OUT");
+    words.add("--force", &options->replace, "replace OUT where it exists");
+    words.run = [options] { return sample(*options); };
+    return words;
+}
+
+Words encode_words() {
+    auto options = std::make_shared<EncodeOptions>();
+    Words words;
+    add_run(words, *options);
+    words.add("data", &options->data, "FILE.h5 or FILE.h5:/DATASET", "DATA").required = true;
+    words.add("output", &options->output, "FILE.h5, or FILE.npy for the means alone", "OUT").required = true;
+    add_checkpoint(words, *options);
+    words.add("--posterior", &options->posterior, "q (the encoder's) or importance (weighed by the model)", "P")
+        .shows_value = true;
+    words.add("--draws", &options->draws, "z of each sample that are written; 0: none", "N").shows_value = true;
+    words.add("--samples", &options->candidates, "importance: draws of the encoder's posterior that are weighed", "K")
+        .shows_value = true;
+    words.add("--seed", &options->seed, "of all draws (the run's)", "N");
+    words.add("--force", &options->replace, "replace OUT where it exists");
+    words.run = [options] { return encode(*options); };
     return words;
 }
 

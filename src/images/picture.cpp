@@ -149,6 +149,21 @@ Picture grid(const Shape& sample_shape, const std::vector<Block>& blocks) {
     return picture;
 }
 
+std::size_t grid_pixels(const Shape& sample_shape, std::size_t images, std::size_t per_row) {
+    const Tile tile = tile_of(sample_shape);
+    const std::size_t columns = std::min(per_row, images), lines = (images + per_row - 1) / per_row;
+    return (gap + lines * (tile.height * tile.scale + gap)) * (gap + columns * (tile.width * tile.scale + gap));
+}
+
+Picture single(const Shape& sample_shape, std::span<const float> values) {
+    Tile tile = tile_of(sample_shape);
+    tile.scale = 1;
+    Picture picture{tile.height, tile.width, tile.channels, {}};
+    picture.pixels.resize(tile.height * tile.width * tile.channels);
+    draw(tile, values, 0, 0, picture);
+    return picture;
+}
+
 void write_png(const std::filesystem::path& path, const Picture& picture) {
     if (picture.channels != 1 && picture.channels != 3) fail("{}: PNG of {} channels", path.string(), picture.channels);
     if (picture.pixels.size() != picture.height * picture.width * picture.channels) {

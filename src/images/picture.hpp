@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,12 @@ struct Block {
 /// Blocks below each other with a wider gap between; small images are enlarged by whole factors so that people see
 /// them.
 Picture grid(const Shape& sample_shape, const std::vector<Block>& blocks);
+
+/// Pixels of that grid of one block.
+std::size_t grid_pixels(const Shape& sample_shape, std::size_t images, std::size_t per_row);
+
+/// One image as it is, values in [0, 1] (clamped).
+Picture single(const Shape& sample_shape, std::span<const float> values);
 
 /// PNG bytes, written whole (storage::write_whole).
 void write_png(const std::filesystem::path& path, const Picture& picture);

@@ -96,7 +96,7 @@ Told tell(const comm::Communicator& world, const storage::CheckpointReader* read
 
 void require_taken(const Trained& trained, const data::Dataset& dataset) {
     if (dataset.sample_shape() != trained.sample_shape)
-        reject("{}: samples of {}, but {} was trained on samples of {}; name other data with --data", dataset.name(),
+        reject("{}: samples of {}, but {} was trained on samples of {}; name other data", dataset.name(),
                elbo::describe(dataset.sample_shape()), trained.checkpoint.string(),
                elbo::describe(trained.sample_shape));
     refuse_outside(dataset, trained.model->support(), trained.config);

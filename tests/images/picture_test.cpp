@@ -4,8 +4,10 @@
 #include "base/error.hpp"
 #include "support/files.hpp"
 
+#include <gtest/gtest.h>
 #include <spng.h>
 
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -90,6 +92,23 @@ TEST(Grid, RefusesRowsOfAnotherShape) {
     const std::vector<float> values(10);
     EXPECT_THROW(grid({3, 3}, {{{Matrix<const float>(values.data(), 1, 10)}, 10}}), Error);
     EXPECT_THROW(grid({10}, {{{Matrix<const float>(values.data(), 1, 10)}, 10}}), Error);
+}
+
+TEST(Grid, SaysHowLargeItBecomes) {
+    const std::vector<float> values(7 * 20 * 60, 0.5f);
+    for (const Shape& shape : {Shape{20, 60}, Shape{20, 20, 3}})
+        for (const std::size_t per_row : {1, 3, 9}) {
+            const Picture picture = grid(shape, {{{Matrix<const float>(values.data(), 7, 1200)}, per_row}});
+            EXPECT_EQ(grid_pixels(shape, 7, per_row), picture.height * picture.width);
+        }
+}
+
+TEST(Single, IsTheImageAsItIs) {
+    const std::vector<float> values = {0, 0.2f, 1, -1, 0.5f, 7};
+    const Picture grey = single({2, 3}, values), colour = single({2, 2, 3}, std::vector<float>(12, 1));
+    EXPECT_EQ(grey.pixels, (std::vector<std::uint8_t>{0, 51, 255, 0, 128, 255}));
+    EXPECT_EQ((std::array{grey.height, grey.width, grey.channels}), (std::array<std::size_t, 3>{2, 3, 1}));
+    EXPECT_EQ((std::array{colour.height, colour.width, colour.channels}), (std::array<std::size_t, 3>{2, 2, 3}));
 }
 
 TEST(WritePng, ADecoderReadsTheSamePixels) {

@@ -1,0 +1,139 @@
+// `elbo sample`: draws of x from a trained model, of codes from its prior, from posteriors of data or from a mixture.
+#include "base/text.hpp"
+#include "comm/pieces.hpp"
+#include "commands/code_source.hpp"
+#include "commands/commands.hpp"
+#include "commands/on_ranks.hpp"
+#include "commands/sample_output.hpp"
+#include "images/picture.hpp"
+#include "training/seen_values.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <numeric>
+
+namespace elbo::commands {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::uint64_t most_samples = std::uint64_t{1} << 40; ///< that noise is addressed for
+constexpr std::size_t piece_bytes = std::size_t{64} << 20;     ///< of samples that a rank sends at once, about
+
+/// "mnist-prior.png" of runs/mnist, in the folder that one is in.
+std::string default_name(const SampleOptions& options, const training::Trained& trained) {
+    const bool is_folder = fs::is_directory(options.run);
+    const fs::path run = is_folder ? fs::canonical(options.run).filename() : fs::path(options.run).stem();
+    std::string from = options.from;
+    std::ranges::replace(from, ':', '-');
+    return fmt::format("{}-{}{}", run.string(), from, images::is_image(trained.sample_shape) ? ".png" : ".npy");
+}
+
+CodeOptions codes_of(const SampleOptions& options, std::uint32_t seed) {
+    return {options.from, options.data, options.temperature, seed};
+}
+
+class Sampling {
+public:
+    Sampling(const comm::Communicator& world, const SampleOptions& options)
+        : world_(world),
+          options_(options),
+          terminal_(world.first(), report::Verbosity::normal),
+          trained_(training::open_trained(world, options.run, options.checkpoint, code_rows)),
+          nodes_(world, trained_.config.communication.shared),
+          seed_(options.seed.value_or(trained_.config.seed)),
+          rows_(std::clamp<std::size_t>(piece_bytes / (trained_.model->dimensions() * sizeof(float)), 1, code_rows)) {}
+
+    void run() {
+        const auto codes = open_code_source(nodes_, trained_, codes_of(options_, seed_));
+        world_.on_first([&] { open_output(); });
+        codes->prepare(terminal_);
+        began_ = Clock::now();
+        std::vector<float> z(rows_ * trained_.model->latent());
+        const std::uint64_t pieces = data::batches_from(0, options_.samples, rows_);
+        comm::in_order(
+            world_, pieces, comm::Makers::all,
+            [&](std::size_t piece, std::vector<std::byte>& bytes) {
+                make(*codes, data::batch_at(piece * rows_, options_.samples, rows_), z, bytes);
+            },
+            [&](std::size_t piece, std::span<const std::byte> bytes) {
+                take(data::batch_at(piece * rows_, options_.samples, rows_), bytes);
+            });
+        world_.on_first([&] { conclude(); });
+    }
+
+private:
+    void open_output() {
+        const training::SeenValues values = training::seen_values(trained_);
+        if (options_.output.empty()) options_.output = default_name(options_, trained_);
+        output_ = open_sample_output(
+            {options_.output, options_.replace, options_.samples, trained_.sample_shape, values.range, values.text});
+        terminal_.line(fmt::format("model   {}", training::describe(trained_)));
+        if (!shows_images(options_.output)) terminal_.line("values  " + wrapped(values.text, 8).substr(8));
+    }
+
+    void make(CodeSource& codes, data::Range numbers, std::span<float> room, std::vector<std::byte>& bytes) {
+        const std::size_t rows = numbers.size();
+        const Matrix<float> z(room.data(), rows, trained_.model->latent());
+        codes.draw(numbers.begin, z);
+        bytes.resize(rows * trained_.model->dimensions() * sizeof(float));
+        const Matrix<float> x(reinterpret_cast<float*>(bytes.data()), rows, trained_.model->dimensions());
+        if (options_.mean) return trained_.model->decode(trained_.values.span(), z, x);
+        std::vector<std::uint64_t> samples(rows);
+        std::iota(samples.begin(), samples.end(), numbers.begin);
+        trained_.model->draw(trained_.values.span(), z, {seed_, Purpose::likelihood, 0}, samples, 0, x);
+    }
+
+    void take(data::Range numbers, std::span<const std::byte> bytes) {
+        output_->add({reinterpret_cast<const float*>(bytes.data()), numbers.size(), trained_.model->dimensions()});
+        if (!terminal_.wants_live()) return;
+        const std::chrono::duration<double> passed = Clock::now() - began_;
+        const double rate = static_cast<double>(numbers.end) / std::max(passed.count(), 1e-9);
+        terminal_.live({"sampling", static_cast<double>(numbers.end) / static_cast<double>(options_.samples), "", rate,
+                        static_cast<double>(options_.samples - numbers.end) / rate});
+    }
+
+    void conclude() {
+        const std::string what = options_.mean ? "E[x | z]" : "a draw of p(x | z)";
+        const std::string found = output_->commit({{"checkpoint", trained_.checkpoint.string()},
+                                                   {"x", what},
+                                                   {"z", from_text()},
+                                                   {"seed", fmt::format("{}", seed_)}});
+        terminal_.line(fmt::format("x       {}, z from {}", what, from_text()));
+        terminal_.line(fmt::format("wrote   {}: {}", options_.output, found));
+    }
+
+    std::string from_text() const {
+        if (options_.temperature == 1) return options_.from;
+        return fmt::format("{} at temperature {:g}", options_.from, options_.temperature);
+    }
+
+    const comm::Communicator& world_;
+    SampleOptions options_;
+    report::Terminal terminal_;
+    training::Trained trained_;
+    comm::Nodes nodes_;
+    std::uint32_t seed_;
+    std::size_t rows_;                     ///< of a piece: by the model alone, so that ranks do not show in the bits
+    std::unique_ptr<SampleOutput> output_; ///< rank 0's
+    Clock::time_point began_;
+};
+
+} // namespace
+
+Exit sample(const SampleOptions& options) {
+    if (options.samples == 0 || options.samples > most_samples)
+        reject("-n {}: expected a number of samples from 1 to {}", options.samples, with_commas(most_samples));
+    require_code_source(codes_of(options, 0));
+    if (!options.output.empty()) require_sample_name(options.output);
+    return on_ranks([&](const comm::Communicator& world) {
+        Sampling(world, options).run();
+        return Exit::done;
+    });
+}
+
+} // namespace elbo::commands
