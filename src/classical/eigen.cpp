@@ -20,7 +20,7 @@ Rows first_vectors(Eigen::Index size, Eigen::Index count) {
     Rows vectors(size, count);
     std::vector<float> row(static_cast<std::size_t>(count));
     for (Eigen::Index i = 0; i < size; ++i) {
-        fill_normal({0, static_cast<Purpose>(25), 0}, static_cast<std::uint64_t>(i), 0, row);
+        fill_normal({0, Purpose::probe_start, 0}, static_cast<std::uint64_t>(i), 0, row);
         for (Eigen::Index j = 0; j < count; ++j) vectors(i, j) = row[static_cast<std::size_t>(j)];
     }
     return vectors;

@@ -12,7 +12,7 @@
 namespace elbo::classical {
 namespace {
 
-constexpr auto initial = static_cast<Purpose>(25);
+constexpr auto initial = Purpose::probe_start;
 
 std::vector<float> to_floats(std::span<const double> values) {
     std::vector<float> floats;

@@ -16,7 +16,7 @@ namespace {
 
 using classical::Covariance;
 
-constexpr auto prior_draws = static_cast<Purpose>(27);
+constexpr auto prior_draws = Purpose::feature_samples;
 
 class FeatureProbe {
 public:

@@ -139,10 +139,12 @@ Words encode_words() {
     words.add("data", &options->data, "FILE.h5 or FILE.h5:/DATASET", "DATA").required = true;
     words.add("output", &options->output, "FILE.h5, or FILE.npy for the means alone", "OUT").required = true;
     add_checkpoint(words, *options);
-    words.add("--posterior", &options->posterior, "q (the encoder's) or importance (weighed by the model)", "P")
+    words
+        .add("--posterior", &options->posterior, "q (the encoder's), importance (weighed by the model) or hmc (chains)",
+             "P")
         .shows_value = true;
     words.add("--draws", &options->draws, "z of each sample that are written; 0: none", "N").shows_value = true;
-    words.add("--samples", &options->candidates, "importance: draws of the encoder's posterior that are weighed", "K")
+    words.add("--samples", &options->candidates, "importance: draws of q that are weighed; hmc: moves of a chain", "K")
         .shows_value = true;
     words.add("--seed", &options->seed, "of all draws (the run's)", "N");
     words.add("--force", &options->replace, "replace OUT where it exists");

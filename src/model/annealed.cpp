@@ -58,7 +58,7 @@ void AnnealedSampler::estimate(const layers::Values& values, const Batch& batch,
 }
 
 void AnnealedSampler::pilot(const layers::Values& values, const Stream& noise) {
-    std::vector<float> length(rows_, PosteriorChains::first_step);
+    std::vector<float> length(rows(), PosteriorChains::first_step);
     for (std::size_t t = 1; t + 1 < schedule_.size(); ++t) {
         chains_.move(values, schedule_[t], noise, static_cast<std::uint32_t>(t), length);
         chains_.adapt(length, adaptation_rate);
@@ -69,12 +69,12 @@ void AnnealedSampler::pilot(const layers::Values& values, const Stream& noise) {
 void AnnealedSampler::anneal(const layers::Values& values, const Stream& noise) {
     std::ranges::fill(log_weight(), 0.0);
     for (std::size_t t = 1; t < schedule_.size(); ++t) {
-        for (std::size_t i = 0; i < rows_; ++i)
+        for (std::size_t i = 0; i < rows(); ++i)
             log_weight()[i] += (schedule_[t] - schedule_[t - 1]) * chains_.log_ratio(i);
         if (t + 1 == schedule_.size()) break;
         chains_.move(values, schedule_[t], noise, static_cast<std::uint32_t>(t), lengths(t));
-        for (std::size_t i = 0; i < rows_; ++i) accepted_ += chains_.acceptance(i);
-        moves_ += rows_;
+        for (std::size_t i = 0; i < rows(); ++i) accepted_ += chains_.acceptance(i);
+        moves_ += rows();
     }
 }
 

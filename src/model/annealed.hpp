@@ -26,7 +26,7 @@ public:
 private:
     void pilot(const layers::Values& values, const Stream& noise);
     void anneal(const layers::Values& values, const Stream& noise);
-    std::span<float> lengths(std::size_t step) { return std::span(lengths_).subspan(step * max_rows_, rows_); }
+    std::span<float> lengths(std::size_t step) { return std::span(lengths_).subspan(step * max_rows_, rows()); }
 
     std::size_t max_rows_;
     std::vector<double> schedule_;

@@ -2,7 +2,7 @@
 // end up in.
 #pragma once
 
-#include "model/vae.hpp"
+#include "model/encoder_draws.hpp"
 
 #include <cstddef>
 #include <limits>
@@ -46,8 +46,8 @@ public:
                           Matrix<double> out) = 0;
 
     /// Of the last batch's rows, [rows, latent].
-    Matrix<const float> mean() const { return {mean_.data(), rows_, model_.latent()}; }
-    Matrix<const float> log_variance() const { return {log_variance_.data(), rows_, model_.latent()}; }
+    Matrix<const float> mean() const { return encoder_draws_.mean(); }
+    Matrix<const float> log_variance() const { return encoder_draws_.log_variance(); }
 
 protected:
     std::size_t draws() const { return levels_.back(); }
@@ -56,14 +56,13 @@ protected:
     /// Codes of draw `number` from q, [rows, latent]; log_likelihood() and log_weight() become log p(x | z) and
     /// log p(x, z) - log q(z | x).
     Matrix<float> draw(const layers::Values& values, const Batch& batch, const Stream& noise, std::size_t number);
-    std::span<double> log_likelihood() { return std::span(log_likelihood_).first(rows_); }
-    std::span<double> log_weight() { return std::span(log_weight_).first(rows_); }
+    std::span<double> log_likelihood() { return std::span(log_likelihood_).first(rows()); }
+    std::span<double> log_weight() { return std::span(log_weight_).first(rows()); }
     /// Draw `number` is done: its weights count.
     void take(std::size_t number);
     void finish(Matrix<double> out) const;
 
-    Vae& model_;
-    std::size_t rows_ = 0; ///< of the last batch
+    std::size_t rows() const { return encoder_draws_.rows(); } ///< of the last batch
 
 private:
     /// A sample's sums on their way through the draws.
@@ -72,15 +71,15 @@ private:
         std::vector<LogSum> groups;        ///< of each level, the group under way
         std::vector<double> bounds;        ///< of each level, the sum over groups that are full
         double reconstruction = 0, kl = 0; ///< the first over draws
-        double half_log_variances = 0;
     };
 
     void take(Sums& sums, double log_weight, std::size_t number) const;
 
+    Vae& model_;
+    EncoderDraws encoder_draws_;
     std::vector<std::size_t> levels_;
-    std::vector<float> mean_, log_variance_, deviation_, noise_, z_; ///< [rows, latent] each
-    std::vector<double> log_likelihood_, log_weight_;                ///< a value a row
-    std::vector<Sums> sums_;                                         ///< the same
+    std::vector<double> log_likelihood_, log_weight_; ///< a value a row
+    std::vector<Sums> sums_;                          ///< the same
 };
 
 } // namespace elbo::model

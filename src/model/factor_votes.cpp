@@ -9,7 +9,7 @@ namespace elbo::model {
 namespace {
 
 constexpr double least_variance = 0.01; ///< of a code that takes part: Burda et al.'s of active units
-constexpr auto fixed_factor = static_cast<Purpose>(26);
+constexpr auto fixed_factor = Purpose::factor_votes;
 
 /// A number in [0, count) of a random word.
 std::size_t below(std::uint32_t word, std::size_t count) {

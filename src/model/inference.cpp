@@ -1,5 +1,6 @@
 #include "model/inference.hpp"
 
+#include "model/chain_inference.hpp"
 #include "model/encoder_draws.hpp"
 
 #include <algorithm>
@@ -174,6 +175,7 @@ std::span<const InferenceKind> inference_kinds() {
     static constexpr InferenceKind kinds[] = {
         {"q", "the encoder's diagonal Gaussian", "", make<EncoderInference>},
         {"importance", "draws of it, chosen by their weights", "effective_sample_size", make<ImportanceInference>},
+        {"hmc", "Hamiltonian Monte Carlo from a draw of it on", "acceptance", make_chain_inference},
     };
     return kinds;
 }

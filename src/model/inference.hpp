@@ -14,7 +14,7 @@ namespace elbo::model {
 
 struct InferenceOptions {
     std::size_t draws = 1;        ///< of z that are handed out, a sample
-    std::size_t candidates = 100; ///< of the encoder's posterior that ways with weights choose from
+    std::size_t candidates = 100; ///< of the encoder's posterior that ways with weights choose from; a chain's moves
     std::uint32_t seed = 0;
 };
 

@@ -37,6 +37,9 @@ enum class Purpose : std::uint32_t {
     restoration_noise = 22, ///< of what is observed
     restoration_steps = 23, ///< draws of a q that is being fitted
     restoration_draws = 24, ///< and of the fitted one
+    probe_start = 25,       ///< where fits of what codes hold begin
+    factor_votes = 26,
+    feature_samples = 27, ///< from the prior, to be compared with data
 };
 
 /// A stream: key (seed, purpose) and epoch. Within it, numbers are addressed by sample (40 bits), draw and dimension.

@@ -35,7 +35,8 @@ class Encode(elbo_cli.Case):
         return said.err
 
     def test_the_same_bytes_on_any_number_of_ranks(self):
-        for how in (["--draws", 3], ["--posterior", "importance", "--samples", 20, "--draws", 2]):
+        for how in (["--draws", 3], ["--posterior", "importance", "--samples", 20, "--draws", 2],
+                    ["--posterior", "hmc", "--samples", 4, "--draws", 2]):
             alone, _ = self.encode(*how, output="alone.h5")
             for ranks in (1, 2, 3):
                 said, _ = self.encode(*how, output="alone.h5", ranks=ranks)
@@ -111,7 +112,7 @@ class Encode(elbo_cli.Case):
         self.assertIn("there.h5: exists already; name another file, or replace it with --force",
                       self.refused("runs/small", test, "there.h5"))
         self.assertIn("there is no folder nowhere", self.refused("runs/small", test, "nowhere/x.h5"))
-        self.assertIn("--posterior p: expected one of q, importance",
+        self.assertIn("--posterior p: expected one of q, importance, hmc",
                       self.refused("runs/small", test, "x.h5", "--posterior", "p"))
         self.assertIn("--samples 0: expected a number from 1 to 65,536", self.refused("runs/small", test, "x.h5", "--samples", 0))
         self.assertIn("--draws 99999999: expected at most", self.refused("runs/small", test, "x.h5", "--draws", 99999999))
