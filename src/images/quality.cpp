@@ -87,10 +87,10 @@ Plane halved(const Plane& in) {
 }
 
 std::vector<double> window_weights(std::size_t shorter) {
-    const std::size_t window = std::min(full_window, shorter - (shorter + 1) % 2);
+    const std::size_t window = std::min(full_window, shorter - (shorter + 1) % 2), middle = window / 2;
     std::vector<double> weights(window);
     for (std::size_t k = 0; k < window; ++k) {
-        const double distance = static_cast<double>(k) - static_cast<double>(window / 2);
+        const double distance = static_cast<double>(k) - static_cast<double>(middle);
         weights[k] = std::exp(-0.5 * distance * distance / (sigma * sigma));
     }
     const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
