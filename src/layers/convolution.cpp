@@ -61,6 +61,19 @@ ConvolutionLayer::ConvolutionLayer(bool transposed, const Keys& keys, const Buil
     if (keeps_slope_) slope_ = workspace_.plan(building.max_rows * elements(output_), precision_);
 }
 
+Operation ConvolutionLayer::operation(const Shape& input) const {
+    const ConvolutionShape& shape = convolution_.shape();
+    return {.kind = transposed_ ? Operation::Kind::transposed_convolution : Operation::Kind::convolution,
+            .input = input,
+            .output = output_,
+            .weight = weight_,
+            .bias = bias_,
+            .kernel = shape.kernel,
+            .stride = shape.stride,
+            .padding = shape.padding,
+            .activation = activation_};
+}
+
 ConstAnyMatrix ConvolutionLayer::weight(const Values& values) const {
     const std::size_t count = convolution_.shape().weights();
     if (precision_ == Precision::bf16) return {values.rounded.subspan(weight_).data(), 1, count};

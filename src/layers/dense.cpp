@@ -65,6 +65,15 @@ Dense::Dense(Activation activation, std::span<const Part> parts, const Building&
     if (keeps_slope_) slope_ = workspace_.plan(building.max_rows * units, precision_);
 }
 
+Operation Dense::operation(const Shape& input) const {
+    return {.kind = Operation::Kind::dense,
+            .input = input,
+            .output = output_,
+            .weight = weight_,
+            .bias = bias_,
+            .activation = activation_};
+}
+
 double Dense::flops_per_sample() const { return 2.0 * static_cast<double>(inputs_) * static_cast<double>(units()); }
 
 ConstAnyMatrix Dense::weight(const Values& values) const {

@@ -23,6 +23,7 @@ public:
     Dense(Activation activation, std::span<const Part> parts, const Building& building);
 
     const Shape& output() const override { return output_; }
+    Operation operation(const Shape& input) const override;
     double flops_per_sample() const override;
     void forward(const Pass& pass, ConstAnyMatrix in, AnyMatrix out) override;
     void backward(const Pass& pass, ConstAnyMatrix in, ConstAnyMatrix out, AnyMatrix diff_out, AnyMatrix diff_in,

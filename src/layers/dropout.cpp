@@ -52,6 +52,7 @@ public:
           uniform_(workspace_.plan(elements(output_))) {}
 
     const Shape& output() const override { return output_; }
+    Operation operation(const Shape& input) const override { return {.input = input, .output = output_}; }
     double flops_per_sample() const override { return 0; } ///< no products
 
     void forward(const Pass& pass, ConstAnyMatrix in, AnyMatrix out) override { drop(pass, in, out); }

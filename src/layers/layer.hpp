@@ -4,6 +4,7 @@
 #include "base/error.hpp"
 #include "config/config.hpp"
 #include "layers/not_finite.hpp"
+#include "layers/operation.hpp"
 #include "layers/parameters.hpp"
 #include "layers/pass.hpp"
 #include "numerics/any_matrix.hpp"
@@ -47,6 +48,8 @@ public:
     virtual double flops_to_input() const { return flops_per_sample(); }
     /// What comes out of the layers within it, the input first; empty where there are none.
     virtual std::span<const NamedShape> inside() const { return {}; }
+    /// What it computes where nothing is dropped, of samples of this shape.
+    virtual Operation operation(const Shape& input) const = 0;
     /// True where it changes the shape alone: what goes in comes out, and no pass is called.
     virtual bool is_view() const { return false; }
 
@@ -91,6 +94,8 @@ public:
     const Shape& output() const { return output_; }
     /// Of a sample: the input, which has no name, and what comes out of each layer, views too.
     std::span<const NamedShape> shapes() const { return shapes_; }
+    /// Of its layers, one after the other.
+    std::vector<Operation> operations() const;
     double flops_per_sample() const;
     double first_layer_flops() const; ///< of its forward pass: its input gradient is not always wanted
 
@@ -109,6 +114,7 @@ public:
 private:
     struct Place {
         std::string path; ///< of its parameters: "encoder/dense1"
+        Shape input;
         std::unique_ptr<Layer> layer;
         std::size_t width, output; ///< elements of its output; their place in the workspace
         std::size_t first;         ///< offset from which on its parameters stand

@@ -21,6 +21,19 @@ Normalization::Normalization(const Keys& keys, const Building& building)
     if (keeps_slope_) slope_ = workspace_.plan(building.max_rows * elements(output_), precision_);
 }
 
+Operation Normalization::operation(const Shape& input) const {
+    const bool of_places = slabs() > 1 || elements(output_) == groups_.channels;
+    return {.kind = of_places && groups_.groups == 1 ? Operation::Kind::layer_normalization
+                                                     : Operation::Kind::group_normalization,
+            .input = input,
+            .output = output_,
+            .weight = gain_,
+            .bias = bias_,
+            .groups = groups_.groups,
+            .epsilon = epsilon_,
+            .activation = activation_};
+}
+
 AnyMatrix Normalization::slope(std::size_t rows) const {
     if (!keeps_slope_) return {};
     return places_of(workspace_.matrix(slope_, precision_, rows, elements(output_)));

@@ -20,6 +20,7 @@ public:
     Normalization(const Keys& keys, const Building& building);
 
     const Shape& output() const override { return output_; }
+    Operation operation(const Shape& input) const override;
     double flops_per_sample() const override { return 0; } ///< no products
     void forward(const Pass& pass, ConstAnyMatrix in, AnyMatrix out) override;
     void backward(const Pass& pass, ConstAnyMatrix in, ConstAnyMatrix out, AnyMatrix diff_out, AnyMatrix diff_in,

@@ -12,6 +12,7 @@ class View final : public Layer {
 public:
     explicit View(Shape output) : output_(std::move(output)) {}
     const Shape& output() const override { return output_; }
+    Operation operation(const Shape& input) const override { return {.input = input, .output = output_}; }
     double flops_per_sample() const override { return 0; }
     bool is_view() const override { return true; }
     void forward(const Pass&, ConstAnyMatrix, AnyMatrix) override { refuse(); }

@@ -23,6 +23,13 @@ public:
     }
 
     const Shape& output() const override { return block_.output(); }
+    Operation operation(const Shape& input) const override {
+        return {.kind = Operation::Kind::residual,
+                .input = input,
+                .output = output(),
+                .block = block_.operations(),
+                .activation = activation_};
+    }
     double flops_per_sample() const override { return block_.flops_per_sample(); }
     double flops_to_input() const override { return block_.first_layer_flops(); }
     std::span<const NamedShape> inside() const override { return block_.shapes(); }

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <map>
 #include <stdexcept>
+#include <utility>
 
 namespace elbo::layers {
 
@@ -75,7 +76,7 @@ Stack::Stack(const std::vector<config::Settings>& layers, const Building& buildi
             if (error.path != path) throw; // of a layer within it, with the shapes there
             throw LayerError(fmt::format("{} (shapes so far: {})", error.what(), chain_of(shapes_)), path);
         }
-        output_ = layer->output();
+        const Shape input = std::exchange(output_, layer->output());
         for (const NamedShape& inner : layer->inside())
             if (!inner.name.empty()) shapes_.push_back({name + "/" + inner.name, inner.shape});
         shapes_.push_back({name, output_});
@@ -84,12 +85,18 @@ Stack::Stack(const std::vector<config::Settings>& layers, const Building& buildi
         if (layers_.empty()) widest = 0;
         widest = std::max(widest, width);
         layers_.push_back(
-            {path, std::move(layer), width, workspace_.plan(building.max_rows * width, precision_), first});
+            {path, input, std::move(layer), width, workspace_.plan(building.max_rows * width, precision_), first});
     }
     // Gradients between layers alternate between two pieces: a layer reads one and writes the other.
     for (std::size_t i = 0; i < std::min<std::size_t>(2, std::max<std::size_t>(1, layers_.size())); ++i) {
         diff_[i] = workspace_.plan(building.max_rows * widest, precision_);
     }
+}
+
+std::vector<Operation> Stack::operations() const {
+    std::vector<Operation> operations;
+    for (const Place& place : layers_) operations.push_back(place.layer->operation(place.input));
+    return operations;
 }
 
 double Stack::flops_per_sample() const {

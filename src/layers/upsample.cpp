@@ -61,6 +61,9 @@ public:
     }
 
     const Shape& output() const override { return output_; }
+    Operation operation(const Shape& input) const override {
+        return {.kind = Operation::Kind::upsample, .input = input, .output = output_, .factor = factor_};
+    }
     double flops_per_sample() const override { return 0; } ///< no products
 
     void forward(const Pass&, ConstAnyMatrix in, AnyMatrix out) override {

@@ -42,6 +42,12 @@ BoundSampler::BoundSampler(Vae& model, std::size_t max_rows, std::vector<std::si
     }
 }
 
+std::size_t BoundSampler::bytes(std::size_t latent, std::size_t max_rows, std::size_t levels) {
+    const std::size_t row =
+        5 * latent * sizeof(float) + 4 * sizeof(double) + sizeof(Sums) + levels * (sizeof(LogSum) + sizeof(double));
+    return max_rows * row;
+}
+
 void BoundSampler::begin(const layers::Values& values, const Batch& batch) {
     encoder_draws_.begin(values, batch);
     for (std::size_t i = 0; i < rows(); ++i) {
@@ -68,6 +74,7 @@ Matrix<float> BoundSampler::draw(const layers::Values& values, const Batch& batc
 
 void BoundSampler::take(std::size_t number) {
     for (std::size_t i = 0; i < rows(); ++i) take(sums_[i], log_weight_[i], number);
+    if (drawn_) drawn_();
 }
 
 void BoundSampler::take(Sums& sums, double log_weight, std::size_t number) const {

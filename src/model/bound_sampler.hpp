@@ -5,8 +5,10 @@
 #include "model/encoder_draws.hpp"
 
 #include <cstddef>
+#include <functional>
 #include <limits>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace elbo::model {
@@ -37,6 +39,12 @@ public:
     /// levels: ascending; the last one is the number of draws. For batches of at most max_rows rows.
     BoundSampler(Vae& model, std::size_t max_rows, std::vector<std::size_t> levels);
     virtual ~BoundSampler() = default;
+
+    /// That it takes.
+    static std::size_t bytes(std::size_t latent, std::size_t max_rows, std::size_t levels);
+
+    /// Has it call this after each draw of all rows, for who wants to see it get on.
+    void tell(std::function<void()> drawn) { drawn_ = std::move(drawn); }
 
     std::size_t columns() const { return first_bound + levels_.size(); }
     std::span<const std::size_t> levels() const { return levels_; }
@@ -78,6 +86,7 @@ private:
     Vae& model_;
     EncoderDraws encoder_draws_;
     std::vector<std::size_t> levels_;
+    std::function<void()> drawn_;
     std::vector<double> log_likelihood_, log_weight_; ///< a value a row
     std::vector<Sums> sums_;                          ///< the same
 };

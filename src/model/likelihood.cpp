@@ -177,6 +177,8 @@ public:
         for (std::size_t i = 0; i < outputs.rows(); ++i) binarize(noise, samples[i], outputs.row(i), number);
     }
 
+    layers::Activation expectation() const override { return layers::Activation::sigmoid; }
+    std::optional<double> variance(std::span<const float>) const override { return std::nullopt; }
     std::pair<double, double> support() const override { return {0, 1}; }
 
     /// Pixels that are never (or always) set would want an infinite bias.
@@ -246,6 +248,10 @@ public:
         }
     }
 
+    layers::Activation expectation() const override { return layers::Activation::identity; }
+    std::optional<double> variance(std::span<const float> values) const override {
+        return std::exp(log_variance_of(values));
+    }
     std::pair<double, double> support() const override {
         constexpr double infinity = std::numeric_limits<double>::infinity();
         return {-infinity, infinity};

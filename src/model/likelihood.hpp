@@ -2,12 +2,14 @@
 #pragma once
 
 #include "config/config.hpp"
+#include "layers/activation.hpp"
 #include "layers/parameters.hpp"
 #include "numerics/any_matrix.hpp"
 #include "numerics/random.hpp"
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -39,6 +41,11 @@ public:
 
     /// From the gradient by E[x | outputs] that by outputs, in place.
     virtual void backpropagate_mean(Matrix<const float> mean, Matrix<float> diff) const = 0;
+
+    /// What mean() does, as an activation of each output.
+    virtual layers::Activation expectation() const = 0;
+    /// Of every element about its mean, where there is one number for all.
+    virtual std::optional<double> variance(std::span<const float> values) const = 0;
 
     /// Draws from p(x | outputs), in place: row i by the noise of samples[i] and this draw.
     virtual void draw(std::span<const float> values, const Stream& noise, std::span<const std::uint64_t> samples,

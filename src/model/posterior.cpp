@@ -124,6 +124,19 @@ double kl_of_dimension(double mean, double log_variance) {
     return 0.5 * (mean * mean + std::exp(log_variance) - 1 - log_variance);
 }
 
+void add_latents(Matrix<const float> heads, std::span<double> latents) {
+    const std::size_t count = heads.columns() / 2;
+    for (std::size_t i = 0; i < heads.rows(); ++i) {
+        const std::span<const float> row = heads.row(i);
+        for (std::size_t d = 0; d < count; ++d) {
+            const double mean = row[d];
+            latents[d] += kl_of_dimension(mean, bounded_log_variance(row[count + d]));
+            latents[count + d] += mean;
+            latents[2 * count + d] += mean * mean;
+        }
+    }
+}
+
 void sample_posterior(Matrix<const float> heads, Matrix<const float> noise, AnyMatrix z, std::span<double> kl) {
     HWY_DYNAMIC_DISPATCH(sample)(heads, noise, z, kl);
 }

@@ -15,6 +15,10 @@ float bounded_log_variance(float raw);
 /// KL(N(mean, exp(log_variance)) || N(0, 1)) of one dimension, in nats.
 double kl_of_dimension(double mean, double log_variance);
 
+/// Adds sums over rows to latents: of each dimension its KL, then the means, then the means' squares, [3 * latent].
+/// heads: [rows, 2 * latent], the means, then the raw log variances.
+void add_latents(Matrix<const float> heads, std::span<double> latents);
+
 /// Reparameterised sample and KL. heads: [rows, 2 * latent], the means, then the raw log variances; noise, z: [rows,
 /// latent]; kl: [rows], KL(q || N(0, I)) in nats. z may be of either precision.
 void sample_posterior(Matrix<const float> heads, Matrix<const float> noise, AnyMatrix z, std::span<double> kl);

@@ -142,12 +142,13 @@ Bound Vae::gradient(const layers::Values& values, const Batch& batch, const Stre
     return result;
 }
 
-Bound Vae::evaluate(const layers::Values& values, const Batch& batch, const Stream& noise) {
+Bound Vae::evaluate(const layers::Values& values, const Batch& batch, const Stream& noise, std::span<double> latents) {
     Parts& p = *parts_;
     const std::size_t rows = batch.samples.size();
     if (rows == 0) return {};
     const Forward f = forward(p, values, batch, noise);
     p.likelihood->evaluate(values.exact, f.outputs, batch.x.first_rows(rows), 1, p.reconstruction, {}, {});
+    if (!latents.empty()) add_latents(f.heads, latents);
     return bound(p, rows);
 }
 

@@ -14,6 +14,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace elbo::model {
 
@@ -39,6 +40,16 @@ using ForwardDone = std::function<void(const Bound& bound)>;
 /// them.
 using MeanObjective = std::function<void(std::size_t first, Matrix<const float> mean, Matrix<float> diff_mean)>;
 
+/// What a model computes, for those who write it down for other programs.
+struct Computation {
+    Shape sample;                           ///< of x
+    std::vector<layers::Operation> encoder; ///< from x to what the heads take
+    layers::Operation mean, log_variance;   ///< the heads; the latter's output is raw: bounded_log_variance()
+    std::vector<layers::Operation> decoder; ///< from z to the likelihood's parameters, one an element of x
+    layers::Activation expectation;         ///< E[x | z] of them
+    std::optional<double> variance;         ///< of every element about it, where p(x | z) has one
+};
+
 class Vae {
 public:
     /// sample_shape: one sample of the dataset. Plans the workspace for up to max_rows rows; throws InputError where
@@ -58,6 +69,8 @@ public:
     std::size_t workspace_bytes() const;
     /// Of a training step's products, a sample: forward, and backward without the first layer's input gradient.
     double flops_per_sample() const;
+
+    Computation computation(std::span<const float> values) const;
 
     /// The likelihood's: least and greatest value of x's elements.
     std::pair<double, double> support() const;
@@ -87,8 +100,10 @@ public:
     std::string first_not_finite_gradient(std::span<const float> gradients,
                                           const std::function<bool(std::size_t element)>& leave_out = {}) const;
 
-    /// The bound alone, of any number of rows up to max_rows.
-    Bound evaluate(const layers::Values& values, const Batch& batch, const Stream& noise);
+    /// The bound alone, of any number of rows up to max_rows. Where latents are given, the rows' sums are added to them
+    /// as add_latents() does.
+    Bound evaluate(const layers::Values& values, const Batch& batch, const Stream& noise,
+                   std::span<double> latents = {});
 
     /// The posterior of any number of rows: means and log variances, [rows, latent] each.
     void encode(const layers::Values& values, Matrix<const float> x, Matrix<float> mean, Matrix<float> log_variance);

@@ -15,6 +15,23 @@ void by_pieces(std::size_t rows, std::size_t max_rows, Use&& use) {
 
 } // namespace
 
+Computation Vae::computation(std::span<const float> values) const {
+    const Parts& p = *parts_;
+    Computation all{.sample = p.encoder.shapes().front().shape,
+                    .encoder = p.encoder.operations(),
+                    .mean = p.heads.operation(p.encoder.output()),
+                    .decoder = p.decoder.operations(),
+                    .expectation = p.likelihood->expectation(),
+                    .variance = p.likelihood->variance(values)};
+    // The heads are one layer whose outputs are the means, then the log variances.
+    all.mean.output = {p.latent};
+    all.log_variance = all.mean;
+    all.log_variance.weight += p.latent * elements(all.mean.input);
+    all.log_variance.bias += p.latent;
+    all.decoder.push_back(p.output->operation(p.decoder.output()));
+    return all;
+}
+
 void Vae::encode(const layers::Values& values, Matrix<const float> x, Matrix<float> mean, Matrix<float> log_variance) {
     Parts& p = *parts_;
     by_pieces(x.rows(), p.max_rows, [&](std::size_t begin, std::size_t rows) {

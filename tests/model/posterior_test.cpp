@@ -30,6 +30,17 @@ TEST(BoundedLogVariance, NeverOverflowsTheExponential) {
     EXPECT_TRUE(std::isnan(bounded_log_variance(std::numeric_limits<float>::quiet_NaN())));
 }
 
+TEST(Posterior, SumsOfLatentsByHand) {
+    // Two rows of two dimensions; a raw log variance beyond 10 is bounded.
+    const float log4 = std::log(4.0f), e9 = std::exp(1.0f) + 9;
+    const std::vector<float> heads = {1, -2, log4, 0, /**/ 3, 0.5f, 0, e9};
+    std::vector<double> latents = {10, 0, 0, 0, 0, 0};
+    add_latents({heads.data(), 2, 4}, latents);
+    EXPECT_NEAR(latents[0], 10 + (4 - std::log(4.0)) / 2 + 4.5, 1e-6);
+    EXPECT_NEAR(latents[1], 2 + (0.25 + std::exp(11.0) - 1 - 11) / 2, 0.1); // floats near e^11 are 0.004 apart
+    EXPECT_EQ(std::vector<double>(latents.begin() + 2, latents.end()), (std::vector<double>{4, -1.5, 10, 4.25}));
+}
+
 TEST(Posterior, SampleAndKlByHand) {
     // Means 1 and -2, variances 4 and 1: KL = (1 + 4 - 1 - log 4) / 2 + (4 + 1 - 1 - 0) / 2.
     const float log4 = std::log(4.0f);
