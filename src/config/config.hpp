@@ -108,6 +108,12 @@ struct Checkpoint {
     bool verify = false;  ///< read back from the disk
 };
 
+/// Importance-weighted bounds of the validation data while training goes on.
+struct Evaluate {
+    std::size_t every = 0;     ///< epochs; 0: never
+    std::size_t samples = 100; ///< draws
+};
+
 struct Report {
     std::size_t every = 100;  ///< steps between lines of metrics.jsonl within an epoch; 0: epoch ends alone
     std::size_t pictures = 1; ///< epochs between pictures; 0: none
@@ -124,6 +130,7 @@ struct Config {
     Numerics numerics;
     Communication communication;
     Checkpoint checkpoint;
+    Evaluate evaluate;
     Report report;
 
     std::string resolved; ///< every key with its value as canonical YAML; parses back to the same configuration

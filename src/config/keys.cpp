@@ -11,6 +11,7 @@ namespace {
 
 constexpr double most_epochs = 16'777'215; // 24 bits of the counter that addresses random numbers
 constexpr double most_steps = 1e12;
+constexpr double most_draws = 1 << 24;
 constexpr double most_bucket = 1 << 30; // MPI counts in int
 
 constexpr std::string_view placeholders =
@@ -246,6 +247,13 @@ const auto table = std::to_array<CoreKey>({
     {{"checkpoint.verify", Type::flag, "false", "read every checkpoint back from the disk and compare its checksum",
       Effect::none},
      [](Config& c, const Checked& v) { c.checkpoint.verify = v.flag(); }},
+
+    {{"evaluate.every", Type::integer, "0",
+      "epochs between estimates of the validation data's log-likelihood by the importance-weighted bound L_K; 0: none",
+      Effect::none, 0, most_epochs},
+     [](Config& c, const Checked& v) { c.evaluate.every = v.count(); }},
+    {{"evaluate.samples", Type::integer, "100", "draws K for each sample", Effect::none, 1, most_draws},
+     [](Config& c, const Checked& v) { c.evaluate.samples = v.count(); }},
 
     {{"report.every", Type::integer, "100",
       "steps between lines of metrics.jsonl within an epoch; 0: at epochs' ends alone", Effect::none, 0, most_steps},

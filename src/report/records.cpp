@@ -1,6 +1,7 @@
 #include "report/records.hpp"
 
 #include <fmt/chrono.h>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <chrono>
@@ -37,6 +38,8 @@ std::string metrics_line(const Metrics& metrics) {
     json["elbo"] = metrics.elbo();
     json["reconstruction"] = metrics.reconstruction;
     json["kl"] = metrics.kl;
+    if (metrics.weighted) json[fmt::format("bound_{}", metrics.weighted->first)] = metrics.weighted->second;
+    if (metrics.active_units) json["active_units"] = *metrics.active_units;
     if (metrics.rate) json["rate"] = *metrics.rate;
     if (metrics.kl_weight) json["kl_weight"] = *metrics.kl_weight;
     json["seconds"] = metrics.seconds;

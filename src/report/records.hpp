@@ -22,6 +22,9 @@ struct Metrics {
     std::optional<double> rate, kl_weight; ///< train lines alone
     double seconds = 0;                    ///< of training since the run began
     double samples_per_second = 0;
+    /// Validation lines alone: latents whose posterior mean varies over the data; draws K and the bound L_K.
+    std::optional<std::uint64_t> active_units;
+    std::optional<std::pair<std::uint64_t, double>> weighted;
     double elbo() const { return reconstruction - kl; }
 };
 

@@ -61,6 +61,9 @@ void Terminal::epoch(const EpochLine& line) {
                            line.reconstruction, line.kl, validation,
                            with_commas(static_cast<std::uint64_t>(std::llround(line.samples_per_second))),
                            line.epoch == line.epochs ? "-" : human_duration(line.seconds_left)));
+    if (line.weighted)
+        this->line(fmt::format("{:>8} validation L_{} {:.2f}, {:.2f} above the ELBO", "", line.weighted->first,
+                               line.weighted->second, line.weighted->second - line.validation_elbo.value_or(0)));
 }
 
 bool Terminal::wants_live() const {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace elbo::report {
 
@@ -19,6 +20,7 @@ struct EpochLine {
     std::optional<double> validation_elbo;
     bool best = false;
     double samples_per_second = 0, seconds_left = 0;
+    std::optional<std::pair<std::uint64_t, double>> weighted; ///< draws K and the bound L_K of validation data
 };
 
 /// How far work is, for the live line.

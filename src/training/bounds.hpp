@@ -1,7 +1,9 @@
 // Bounds of all virtual ranks as one array of numbers, in which ranks and checkpoints exchange them.
 #pragma once
 
+#include "comm/communicator.hpp"
 #include "model/vae.hpp"
+#include "numerics/sums.hpp"
 
 #include <span>
 #include <vector>
@@ -26,6 +28,16 @@ inline std::vector<model::Bound> unpacked(std::span<const double> numbers) {
     for (std::size_t i = 0; i < count; ++i)
         bounds[i] = {numbers[i], numbers[count + i], static_cast<std::uint64_t>(numbers[2 * count + i])};
     return bounds;
+}
+
+/// Sum over all ranks in the canonical tree. Every rank gives the bounds that it computed, the others being zero:
+/// adding zeros changes no bit. Collective.
+inline model::Bound canonical_sum(const comm::Communicator& world, std::span<const model::Bound> bounds) {
+    std::vector<double> numbers = packed(bounds);
+    world.sum(std::span(numbers));
+    const std::size_t count = bounds.size();
+    const auto sum = [&](std::size_t part) { return tree_sum(std::span(numbers).subspan(part * count, count)); };
+    return {sum(0), sum(1), static_cast<std::uint64_t>(sum(2))};
 }
 
 } // namespace elbo::training

@@ -2,8 +2,10 @@
 
 #include "comm/exchange.hpp"
 #include "data/prefetcher.hpp"
+#include "model/importance.hpp"
 #include "optimizers/optimizer.hpp"
 #include "training/inputs.hpp"
+#include "training/latents.hpp"
 
 #include <algorithm>
 
@@ -20,6 +22,13 @@ std::size_t virtual_ranks_on(std::size_t ranks, const config::Config& config) {
 
 comm::Leaves leaves_of(std::size_t rank, std::size_t ranks, std::size_t virtual_ranks) {
     return {virtual_ranks * rank / ranks, virtual_ranks * (rank + 1) / ranks};
+}
+
+/// Of a pass over validation data, each rank.
+std::size_t validation_bytes(const config::Config& config, std::size_t latent, std::size_t rows) {
+    if (config.data.validation.empty() && !config.data.validation_fraction) return 0;
+    const bool weighted = config.evaluate.every > 0;
+    return LatentSums::bytes(latent) + (weighted ? model::ImportanceSampler::bytes(latent, rows, 1) : 0);
 }
 
 } // namespace
@@ -39,7 +48,7 @@ Memory memory_of_a_node(const config::Config& config, const model::Vae& model, s
     const std::size_t states = optimizers::optimizer_kind(config.optimizer.kind.kind).states;
     memory.optimizer = states * array;
     memory.workspace = model.workspace_bytes() + data::Prefetcher::bytes(model.dimensions(), rows) +
-                       data::Loader::bytes(model.dimensions(), rows);
+                       data::Loader::bytes(model.dimensions(), rows) + validation_bytes(config, model.latent(), rows);
     memory.processes = ranks * process_bytes + library_bytes;
     // The file's image and, where others own parts of the optimiser's state, the whole of it as far as that finds no
     // place in the memory of the node's gradients.

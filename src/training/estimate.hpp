@@ -17,7 +17,7 @@ struct Memory {
     bool data_whole = true;     ///< all of it is in memory
     std::size_t gradients = 0;  ///< of all ranks
     std::size_t optimizer = 0;  ///< divided among them
-    std::size_t workspace = 0;  ///< of each rank: activations, their gradients and batches
+    std::size_t workspace = 0;  ///< of each rank: activations, their gradients, batches, validation
     std::size_t processes = 0;  ///< code and buffers of MPI, oneDNN and HDF5: measured
     std::size_t checkpoint = 0; ///< besides, of rank 0 while it saves
 

@@ -212,7 +212,8 @@ Inputs read_inputs(const comm::Nodes& nodes, const config::Config& config, std::
         transformed(settings, train->info().sample_shape());
     });
     const DataPlan plan = agreed_plan(nodes, config, train->info(), validation_info, virtual_ranks);
-    Inputs inputs{load(nodes, train, plan.train_in_memory, settings, progress), std::nullopt, plan, labels};
+    Inputs inputs{load(nodes, train, plan.train_in_memory, settings, progress), std::nullopt, std::nullopt, plan,
+                  labels};
     if (validation) inputs.validation = load(nodes, validation, plan.validation_in_memory, settings, progress);
     transform_inputs(nodes.world(), config, inputs,
                      [&] { return data::stored_moments(train->file_info(), outside_of(settings)); });
@@ -220,7 +221,7 @@ Inputs read_inputs(const comm::Nodes& nodes, const config::Config& config, std::
 }
 
 data::Dataset read_dataset(const comm::Nodes& nodes, const config::Config& config, const std::string& text,
-                           const ReadingProgress& progress) {
+                           const std::optional<data::Moments>& figures, const ReadingProgress& progress) {
     const config::Data& settings = config.data;
     const SharedSource source = agreed(nodes.world(), [&] {
         if (!text.empty())
@@ -229,12 +230,14 @@ data::Dataset read_dataset(const comm::Nodes& nodes, const config::Config& confi
         return validation ? validation : train_source(settings, data::Split::Part::train);
     });
     require_same_shape(nodes.world(), source->info());
-    const SharedSource train = agreed(nodes.world(), [&] { return train_to_standardise_by(settings, source->info()); });
+    const SharedSource train = agreed(
+        nodes.world(), [&] { return figures ? SharedSource() : train_to_standardise_by(settings, source->info()); });
     const std::size_t bytes = source->info().rows() * source->info().row_bytes();
     const bool fits = bytes <= memory_for_data(settings, nodes_of_host(nodes));
     data::Dataset dataset = load(nodes, source, nodes.world().least(fits ? 1 : 0) == 1, settings, progress);
     transform_dataset(
-        nodes.world(), config, dataset, [&] { return data::stored_moments(train->file_info(), outside_of(settings)); },
+        nodes.world(), config, dataset, figures,
+        [&] { return data::stored_moments(train->file_info(), outside_of(settings)); },
         [&] { return load(nodes, train, false, settings, progress); });
     return dataset;
 }

@@ -6,6 +6,7 @@
 #include "config/config.hpp"
 #include "data/dataset.hpp"
 #include "data/loader.hpp"
+#include "data/statistics.hpp"
 #include "training/data_memory.hpp"
 
 #include <cstdint>
@@ -30,8 +31,9 @@ auto agreed(const comm::Communicator& world, Make&& make) {
 struct Inputs {
     data::Dataset train;
     std::optional<data::Dataset> validation;
-    DataPlan plan;      ///< of this rank's node
-    std::string labels; ///< what data.labels are, in words; rank 0's
+    std::optional<data::Moments> figures; ///< of the training samples, where data.transform standardises by them
+    DataPlan plan;                        ///< of this rank's node
+    std::string labels;                   ///< what data.labels are, in words; rank 0's
 };
 
 /// Where a training's data comes from. Collective.
@@ -46,9 +48,10 @@ Inputs read_inputs(const comm::Nodes& nodes, const config::Config& config, std::
                    const ReadingProgress& progress = {});
 
 /// One dataset, transformed as in a training of this configuration: `text` (FILE or FILE:/dataset), or, where that is
-/// empty, what validates, or else what trains. It is read into the node's memory where it fits data.memory. Collective.
+/// empty, what validates, or else what trains. It is read into the node's memory where it fits data.memory. figures:
+/// those that the training standardised by; without them they are found from the training samples. Collective.
 data::Dataset read_dataset(const comm::Nodes& nodes, const config::Config& config, const std::string& text,
-                           const ReadingProgress& progress = {});
+                           const std::optional<data::Moments>& figures, const ReadingProgress& progress = {});
 
 /// Datasets that are taken from files where none is named.
 constexpr std::string_view preferred_train = "/train/x", preferred_validation = "/test/x";

@@ -56,6 +56,7 @@ config::Config for_measuring(config::Config config) {
     config.data.validation.clear();
     config.data.validation_fraction.reset();
     config.model.start.clear();
+    config.evaluate.every = 0;
     config.training.patience.reset();
     // The rate does not matter to speed, and one that waits for validation would wait in vain.
     config.optimizer.decay = {"constant", config.optimizer.decay.where, {}};

@@ -107,6 +107,9 @@ void Monitor::epoch_done(Trainer& trainer, const std::optional<Validation>& vali
         check.kl = validation->bound.kl / samples;
         check.samples_per_second = samples / validation->seconds;
         check.rate = check.kl_weight = std::nullopt;
+        check.active_units = validation->active_units();
+        if (validation->weighted) check.weighted = {validation->weighted->draws, validation->weighted->value};
+        shown.weighted = check.weighted;
         write(trainer, check);
         shown.validation_elbo = check.elbo();
     }

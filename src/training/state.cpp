@@ -10,8 +10,8 @@ namespace {
 static_assert(std::is_trivially_copyable_v<State>);
 
 /// Attributes that checkpoints of the first versions lack; zero is what they mean.
-constexpr std::string_view later_attributes[] = {"rate",        "kl_weight",   "skipped_steps", "skipped_steps_in_row",
-                                                 "order_batch", "order_pieces"};
+constexpr std::string_view later_attributes[] = {"rate",        "kl_weight",    "skipped_steps", "skipped_steps_in_row",
+                                                 "order_batch", "order_pieces", "collapse_told"};
 
 /// Calls visit(name, member) for every attribute of /state: the one list that writing and reading share.
 template <class AnyState, class Visit>
@@ -36,6 +36,7 @@ void for_each_attribute(AnyState& state, Visit&& visit) {
     visit("kl_weight", state.kl_weight);
     visit("skipped_steps", state.skipped);
     visit("skipped_steps_in_row", state.skipped_in_row);
+    visit("collapse_told", state.collapse_told);
     visit("seconds", state.seconds);
     visit("metrics_bytes", state.metrics_bytes);
     visit("virtual_ranks", state.virtual_ranks);

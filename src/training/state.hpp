@@ -25,11 +25,15 @@ struct State {
     double rate = 0, kl_weight = 0;   ///< of the last step
     std::uint64_t skipped = 0;        ///< steps without an update, since their ELBO or gradient was not finite
     std::uint64_t skipped_in_row = 0; ///< of these, the last ones
+    std::uint64_t collapse_told = 0;  ///< 1: it was warned of a posterior that has collapsed
     double seconds = 0;               ///< of training, over all resumes
     std::uint64_t metrics_bytes = 0;  ///< length of metrics.jsonl
     std::uint64_t virtual_ranks = 0;  ///< whose order of summation the arithmetic follows
     std::uint64_t order_batch = 0, order_pieces = 0; ///< batch and virtual ranks that the epoch under way began with
 };
+
+/// Series of a checkpoint: the figures of the training samples that data.transform standardises by, where it does.
+constexpr const char *figures_mean_name = "standardise_mean", *figures_variance_name = "standardise_variance";
 
 std::map<std::string, storage::StateValue> to_attributes(const State& state);
 

@@ -112,7 +112,7 @@ Inputs synthetic_inputs(const comm::Nodes& nodes, const config::Config& config, 
     plan.train = bytes;
     Inputs inputs{
         agreed(nodes.world(), [&] { return data::Dataset(info, facts, contents, memory, config.data.scale); }),
-        std::nullopt, plan, ""};
+        std::nullopt, std::nullopt, plan, ""};
     transform_inputs(nodes.world(), config, inputs);
     return inputs;
 }

@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "training/accounting.hpp"
 #include "training/checkpoints.hpp"
+#include "training/collapse.hpp"
 #include "training/data_start.hpp"
 #include "training/monitor.hpp"
 #include "training/run_folder.hpp"
@@ -128,6 +129,7 @@ void end_epoch(Run& run) {
     const std::optional<Validation> validation = run.trainer.validate(std::numeric_limits<std::uint64_t>::max());
     const bool best = judge(run.trainer, validation);
     run.monitor.epoch_done(run.trainer, validation, best);
+    look_for_collapse(run.config, validation, run.trainer, run.terminal, run.monitor);
 
     State& state = run.trainer.state();
     ++state.epoch;

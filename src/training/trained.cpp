@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <sstream>
 #include <vector>
 
@@ -59,8 +60,32 @@ Shape shape_of(const std::string& text) {
 
 /// What rank 0 tells the others of a checkpoint's text.
 struct Told {
-    std::string path, configuration, shape, state;
+    std::string path, configuration, shape, state, means, variances;
 };
+
+std::string bytes_of(const storage::CheckpointText& text, const char* series) {
+    const auto found = text.series.find(series);
+    if (found == text.series.end()) return {};
+    return {reinterpret_cast<const char*>(found->second.data()), found->second.size() * sizeof(double)};
+}
+
+std::vector<double> numbers_of(const std::string& bytes) {
+    std::vector<double> numbers(bytes.size() / sizeof(double));
+    std::copy_n(bytes.data(), numbers.size() * sizeof(double), reinterpret_cast<char*>(numbers.data()));
+    return numbers;
+}
+
+/// Nothing where the checkpoint holds none.
+std::optional<data::Moments> figures_of(const Told& told) {
+    data::Moments figures{numbers_of(told.means), numbers_of(told.variances)};
+    if (figures.mean.empty() && figures.variance.empty()) return {};
+    const auto fine = [](double number) { return std::isfinite(number); };
+    if (figures.mean.size() != figures.variance.size() || !std::ranges::all_of(figures.mean, fine) ||
+        !std::ranges::all_of(figures.variance, [](double number) { return std::isfinite(number) && number >= 0; }))
+        reject("{}: /state/{} and {} are no means and variances of the same elements", told.path, figures_mean_name,
+               figures_variance_name);
+    return figures;
+}
 
 /// The shape that the model saw; of older checkpoints, which do not tell, that of the data.
 Shape sample_shape_of(const Told& told, const config::Config& config) {
@@ -86,10 +111,14 @@ Told tell(const comm::Communicator& world, const storage::CheckpointReader* read
     world.on_first([&] {
         const auto shape = reader->text().about.find("sample_shape");
         state = from_attributes(*reader);
-        told = {path.string(), reader->text().configuration, shape == reader->text().about.end() ? "" : shape->second,
-                std::string(reinterpret_cast<const char*>(&state), sizeof state)};
+        told = {path.string(),
+                reader->text().configuration,
+                shape == reader->text().about.end() ? "" : shape->second,
+                std::string(reinterpret_cast<const char*>(&state), sizeof state),
+                bytes_of(reader->text(), figures_mean_name),
+                bytes_of(reader->text(), figures_variance_name)};
     });
-    for (std::string* text : {&told.path, &told.configuration, &told.shape, &told.state})
+    for (std::string* text : {&told.path, &told.configuration, &told.shape, &told.state, &told.means, &told.variances})
         *text = world.broadcast(*text);
     return told;
 }
@@ -129,6 +158,7 @@ Trained open_trained(const comm::Communicator& world, const std::string& run, co
         std::copy(told.state.begin(), told.state.end(), reinterpret_cast<char*>(&trained.state));
         trained.config = config::parse({told.path, told.configuration}, {}, schema());
         set_up_numerics(trained.config);
+        trained.figures = figures_of(told);
         trained.sample_shape = sample_shape_of(told, trained.config);
         trained.model = std::make_unique<model::Vae>(trained.config.model, trained.sample_shape, max_rows);
         trained.model->allocate();
@@ -142,7 +172,7 @@ Trained open_trained(const comm::Communicator& world, const std::string& run, co
 
 data::Dataset read_data(const comm::Nodes& nodes, const Trained& trained, const std::string& text,
                         const ReadingProgress& progress) {
-    data::Dataset dataset = read_dataset(nodes, trained.config, text, progress);
+    data::Dataset dataset = read_dataset(nodes, trained.config, text, trained.figures, progress);
     nodes.world().together([&] { require_taken(trained, dataset); });
     return dataset;
 }
@@ -157,7 +187,7 @@ data::Dataset read_data(const comm::Nodes& nodes, const Trained& trained, const 
         for (const storage::Location& location : storage::locate(texts, preferred, outside))
             config.data.validation.push_back(fmt::format("{}:{}", location.file.string(), location.dataset));
     });
-    data::Dataset dataset = read_dataset(nodes, config, "", progress);
+    data::Dataset dataset = read_dataset(nodes, config, "", trained.figures, progress);
     nodes.world().together([&] { require_taken(trained, dataset); });
     return dataset;
 }

@@ -11,6 +11,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,7 +26,8 @@ struct Trained {
     std::filesystem::path checkpoint;
     config::Config config; ///< of the run
     State state;
-    Shape sample_shape; ///< as the model sees samples
+    Shape sample_shape;                   ///< as the model sees samples
+    std::optional<data::Moments> figures; ///< that data.transform standardises by; older checkpoints lack them
     std::unique_ptr<model::Vae> model;
     AlignedFloats values; ///< of its parameters
 };

@@ -3,33 +3,16 @@
 #include "comm/cores.hpp"
 #include "images/picture.hpp"
 #include "numerics/matmul.hpp"
-#include "numerics/sums.hpp"
 #include "training/bounds.hpp"
 #include "training/inputs.hpp"
 #include "training/pictures.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <functional>
 
 namespace elbo::training {
 namespace {
-
-/// Sum of bounds in the canonical tree.
-model::Bound tree_sum_of(std::span<const double> numbers) {
-    const std::size_t count = numbers.size() / 3;
-    const auto sum = [&](std::size_t part) { return tree_sum(numbers.subspan(part * count, count)); };
-    return {sum(0), sum(1), static_cast<std::uint64_t>(sum(2))};
-}
-
-/// The same over all ranks. Every rank gives the bounds that it computed, the others being zero: adding zeros changes
-/// no bit.
-model::Bound canonical_sum(const comm::Communicator& world, std::span<const model::Bound> bounds) {
-    std::vector<double> numbers = packed(bounds);
-    world.sum(std::span(numbers));
-    return tree_sum_of(numbers);
-}
 
 /// The precision that is asked for where every rank has it, else fp32. Collective.
 Precision common_precision(const comm::Communicator& world, Precision asked) {
@@ -93,6 +76,12 @@ Trainer::Trainer(const comm::Communicator& world, const config::Config& config, 
         if (validation_) refuse_outside(*validation_, model_->support(), config);
         loader_.emplace(validation_ ? *validation_ : train_, binarize_of(config.data), rows_);
         model_->allocate();
+        if (config.evaluate.every == 0) return;
+        if (!validation_) reject("evaluate.every goes by validation data, but data.validation is not set");
+        sampler_.emplace(*model_, rows_, std::vector{config.evaluate.samples});
+        sampler_->tell([this] {
+            if (watch_) watch_->tick();
+        });
     });
 }
 
@@ -234,27 +223,6 @@ void Trainer::collect() {
     state_.epoch_sum += all;
     state_.line_sum += all;
     std::ranges::fill(pending_, model::Bound{});
-}
-
-std::optional<Validation> Trainer::validate(std::uint64_t most) {
-    if (!validation_) return std::nullopt;
-    const auto start = std::chrono::steady_clock::now();
-    // Blocks of a virtual rank's rows, whoever computes them: products of the same shapes, sums in the same order.
-    const std::uint64_t samples = std::min(most, validation_->size());
-    std::vector<model::Bound> blocks(data::batches_from(0, samples, rows_));
-    const data::Range mine = data::shard_of({0, blocks.size()}, world_.rank(), world_.size());
-    for (std::uint64_t block = mine.begin; block < mine.end; ++block) {
-        enter(comm::Phase::validation);
-        const data::Rows rows = loader_->take(data::batch_at(block * rows_, samples, rows_),
-                                              {config_.seed, Purpose::validation_binarize, 0});
-        blocks[block] =
-            model_->evaluate(values(), {rows.x, rows.samples}, {config_.seed, Purpose::validation_posterior, 0});
-    }
-    enter(comm::Phase::agreeing);
-    const model::Bound bound = canonical_sum(world_, blocks);
-    clock_.enter(comm::Phase::reporting);
-    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
-    return Validation{bound, taken.count()};
 }
 
 void Trainer::draw(const std::filesystem::path& png) {

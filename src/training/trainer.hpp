@@ -6,6 +6,8 @@
 #include "comm/watch.hpp"
 #include "config/config.hpp"
 #include "data/prefetcher.hpp"
+#include "model/evaluation.hpp"
+#include "model/importance.hpp"
 #include "model/vae.hpp"
 #include "optimizers/optimizer.hpp"
 #include "storage/checkpoint.hpp"
@@ -19,10 +21,20 @@
 
 namespace elbo::training {
 
+/// L_K of the validation data, the mean in nats a sample (model/importance.hpp).
+struct WeightedBound {
+    std::size_t draws = 0;
+    double value = 0;
+};
+
 /// A pass over validation data.
 struct Validation {
     model::Bound bound; ///< sums over the samples
+    std::vector<model::LatentDimension> latents;
     double seconds = 0;
+    std::optional<WeightedBound> weighted; ///< where the epoch is one of evaluate.every's
+
+    std::size_t active_units() const; ///< latents that are
 };
 
 /// What a step has come to, the same on all ranks.
@@ -84,7 +96,7 @@ public:
 
     bool epoch_done() const { return state_.position == train_.size(); }
 
-    /// The bound of the validation data, or of its first `most` samples; nullopt where there is none. Collective.
+    /// Figures of the validation data, or of its first `most` samples; nullopt where there is none. Collective.
     std::optional<Validation> validate(std::uint64_t most);
 
     /// Inputs over reconstructions, and samples from the prior, where the data is images; rank 0's work alone.
@@ -134,6 +146,10 @@ private:
     /// An epoch that was begun with another batch or other virtual ranks goes on in its order. Collective.
     void keep_order_of_epoch();
     void begin_step();
+    /// This rank's part of a pass over validation data of so many samples, and the sum over all. Collective.
+    Validation bound_of(std::uint64_t samples);
+    double weighted_bound_of(std::uint64_t samples);
+    data::Rows validation_rows(std::uint64_t block, std::uint64_t samples);
     std::uint64_t source_bytes() const { return train_.source() ? train_.source()->bytes_read() : 0; }
     /// Tells the watch that this rank waits for its reader, which gets on.
     void wait_for_reader();
@@ -156,8 +172,9 @@ private:
     std::uint64_t batch_, rows_; ///< of a step; at most of a virtual rank
     Precision precision_;
     std::unique_ptr<model::Vae> model_;
-    std::unique_ptr<data::Prefetcher> batches_; ///< training's rows
-    std::optional<data::Loader> loader_;        ///< of validation data, or else of training data, for pictures
+    std::unique_ptr<data::Prefetcher> batches_;       ///< training's rows
+    std::optional<data::Loader> loader_;              ///< of validation data, or else of training data, for pictures
+    std::optional<model::ImportanceSampler> sampler_; ///< where evaluate.every asks for it
     comm::Exchange exchange_;
     std::unique_ptr<optimizers::Optimizer> optimizer_; ///< of what this rank owns
     optimizers::Rate rate_;

@@ -105,6 +105,10 @@ void Trainer::checkpoint(const Build& build) {
     std::vector<double> pending = packed(pending_);
     world_.sum(std::span(pending));
     text.series[pending_name] = std::move(pending);
+    if (inputs_.figures) {
+        text.series[figures_mean_name] = inputs_.figures->mean;
+        text.series[figures_variance_name] = inputs_.figures->variance;
+    }
     if (watch_) watch_->back_to(shown);
     world_.on_first([&] {
         describe_in(text);

@@ -105,9 +105,10 @@ void transform_inputs(const comm::Communicator& world, const config::Config& con
     data::Transform transform =
         agreed(world, [&] { return data::Transform(steps, inputs.train.info().sample_shape()); });
     if (transform.standardises_by_stored() && stored)
-        transform.standardise_by(stored_there(world, stored, inputs.train, transform));
+        inputs.figures = stored_there(world, stored, inputs.train, transform);
     else if (transform.standardises())
-        transform.standardise_by(survey(world, inputs.train, transform).moments());
+        inputs.figures = survey(world, inputs.train, transform).moments();
+    if (inputs.figures) transform.standardise_by(*inputs.figures);
     world.together([&] {
         inputs.train.transform_by(transform);
         if (inputs.validation) inputs.validation->transform_by(transform);
@@ -115,11 +116,19 @@ void transform_inputs(const comm::Communicator& world, const config::Config& con
 }
 
 void transform_dataset(const comm::Communicator& world, const config::Config& config, data::Dataset& dataset,
-                       const StoredMoments& stored, const std::function<data::Dataset()>& train) {
+                       const std::optional<data::Moments>& figures, const StoredMoments& stored,
+                       const std::function<data::Dataset()>& train) {
     const std::vector<config::Settings>& steps = config.data.transform;
     if (steps.empty()) return;
     data::Transform transform = agreed(world, [&] { return data::Transform(steps, dataset.info().sample_shape()); });
-    if (transform.standardises_by_stored())
+    if (transform.standardises() && figures)
+        world.together([&] {
+            if (figures->mean.size() != transform.standardised_elements())
+                reject("{}: samples of {}, but the model standardises by figures of samples of {} elements",
+                       dataset.name(), describe(dataset.info().sample_shape()), figures->mean.size());
+            transform.standardise_by(*figures);
+        });
+    else if (transform.standardises_by_stored())
         transform.standardise_by(stored_there(world, stored, dataset, transform));
     else if (transform.standardises())
         transform.standardise_by(survey(world, train(), transform).moments());

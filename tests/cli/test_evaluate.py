@@ -172,9 +172,16 @@ class Standardised(elbo_cli.Case):
                 found[figures, ranks] = json.loads((self.folder / "figures.json").read_text(encoding="utf-8"))
                 self.assertAlmostEqual(found[figures, ranks]["kl"]["mean"], validated, places=4)
                 said = self.evaluate("--data", "large.h5:/test/x", ranks=ranks, expect=2).err
-                self.assertIn("samples of 16 x 16, but data.transform standardises by figures of", said)
+                self.assertIn("samples of 16 x 16, but the model standardises by figures of samples of 64 elements", said)
                 self.assertIn("samples of", self.evaluate("--data", "sprites.h5:/test/y", ranks=ranks, expect=2).err)
             self.assertEqual(found[figures, None], found[figures, 2])
+            # The checkpoint holds them: nothing is asked of the training samples any more.
+            (self.folder / "sprites.h5").rename(self.folder / "moved.h5")
+            for ranks in (None, 2):
+                self.evaluate("--data", "moved.h5:/test/x", "--json", "figures.json", ranks=ranks)
+                moved = json.loads((self.folder / "figures.json").read_text(encoding="utf-8"))
+                self.assertEqual({**moved, "data": ""}, {**found[figures, None], "data": ""})
+            (self.folder / "moved.h5").rename(self.folder / "sprites.h5")
 
 
 class Interrupted(elbo_cli.Case):

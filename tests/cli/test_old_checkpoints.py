@@ -1,4 +1,5 @@
 """Checkpoints of earlier formats: a run that one of them was left in goes on, and `elbo inspect` reads them."""
+import json
 import re
 import unittest
 
@@ -50,6 +51,25 @@ class Format1(elbo_cli.Case):
                      "e74beccb9d41e209"):
             self.assertIn(text, out)
         self.assertRegex(out, r"in all +884")
+
+
+class WithoutFigures(elbo_cli.Case):
+    """A checkpoint of `data.transform: [log1p, standardise, {crop: [6, 6]}]` that does not hold the training samples' figures,
+    of `elbo convert sprites sprites.h5 --train 200 --test 50 --size 8 --seed 1`, after two epochs."""
+
+    def evaluate(self, *arguments, **options):
+        return self.elbo("evaluate", OLD / "checkpoint-without-figures.h5", "--samples", 5, *arguments, **options)
+
+    def test_they_are_found_from_the_training_samples(self):
+        elbo_cli.sprites(self.folder / "sprites.h5", train=200, test=50, size=8, seed=1)
+        for ranks in (None, 2):
+            self.evaluate("--json", "figures.json", ranks=ranks)
+            figures = json.loads((self.folder / "figures.json").read_text(encoding="utf-8"))
+            # What the program said that wrote the checkpoint.
+            self.assertAlmostEqual(figures["elbo"]["mean"], -77.484, delta=2e-3)
+        (self.folder / "sprites.h5").rename(self.folder / "other.h5")
+        for ranks in (None, 2):
+            self.assertIn("sprites.h5", self.evaluate("--data", "other.h5:/test/x", ranks=ranks, expect=2).err)
 
 
 if __name__ == "__main__":

@@ -144,4 +144,37 @@ TEST(Trainer, SkipsNoMoreStepsInARowThanAllowed) {
     EXPECT_THROW(trainer.step(), comm::AgreedError);
 }
 
+TEST(Trainer, ValidationIsTheSameOfOneRankAndOfAll) {
+    const Data data;
+    const std::string file = data.file("x.h5");
+    const config::Config config =
+        configuration(data, "~", {"data.validation=" + file, "evaluate.every=1", "evaluate.samples=7"});
+    const comm::Communicator alone = world().node(false);
+    training::Trainer one(alone, config, virtual_ranks), all(world(), config, virtual_ranks);
+    for (training::Trainer* trainer : {&one, &all}) {
+        trainer->initialise();
+        training::make_steps(*trainer, 3);
+    }
+    for (const std::uint64_t most : {103U, 98U, 2U}) {
+        const auto a = one.validate(most), b = all.validate(most);
+        ASSERT_EQ(a->bound.samples, most);
+        EXPECT_EQ(a->bound.elbo(), b->bound.elbo());
+        EXPECT_EQ(a->weighted->value, b->weighted->value);
+        EXPECT_EQ(a->weighted->draws, 7U);
+        ASSERT_EQ(a->latents.size(), 3U);
+        double kl = 0;
+        for (std::size_t d = 0; d < 3; ++d) {
+            EXPECT_EQ(a->latents[d].kl, b->latents[d].kl);
+            EXPECT_EQ(a->latents[d].variance, b->latents[d].variance);
+            EXPECT_GT(a->latents[d].variance, 0);
+            kl += a->latents[d].kl;
+        }
+        // The same in one sum over floats.
+        EXPECT_NEAR(kl, a->bound.kl / static_cast<double>(most), 1e-5 * (1 + kl));
+    }
+    // A mean over the samples, as the bound is, and no lower than it.
+    const auto whole = all.validate(103);
+    EXPECT_GT(whole->weighted->value, whole->bound.elbo() / 103);
+}
+
 } // namespace
