@@ -106,16 +106,21 @@ fuzzing() (
     tests/fuzz/soak.sh 5
 )
 
-# wheel NAME VERSION: a Python wheel in a virtual environment of its own, build/wheels/NAME.
+# wheel NAME VERSION MORE...: a Python wheel in a virtual environment of its own, build/wheels/NAME; and more beside it.
 wheel() (
     local folder=build/wheels/$1 python=/usr/bin/python3
     [ -e "$folder/installed" ] && exit 0
     [ -x "$python" ] || python=python3
     rm -rf "$folder"
     "$python" -m venv "$folder" || skip "no virtual environment: install python3-venv"
-    "$folder/bin/pip" install --quiet --disable-pip-version-check "$1==$2" ||
+    "$folder/bin/pip" install --quiet --disable-pip-version-check "$1==$2" "${@:3}" ||
         skip "the wheel $1 $2 cannot be fetched here"
     touch "$folder/installed"
+)
+
+# What tests of `elbo export` compare with; they say so where it is missing.
+onnxruntime() (
+    wheel onnxruntime 1.31.1 onnx==1.23.2 h5py
 )
 
 onednn3() (
@@ -204,6 +209,7 @@ stage "shell scripts" scripts
 stage "build" configure_and_build "$checked" -DELBO_BENCHMARKS=ON
 stage "clang-tidy" tidy
 stage "fuzzing" fuzzing
+stage "onnxruntime" onnxruntime
 if [ -n "$full" ]; then
     stage "oneDNN 3" onednn3
     stage "clang" clang_build

@@ -153,6 +153,13 @@ struct EncodeOptions : TrainedOptions {
 };
 Exit encode(const EncodeOptions& options);
 
+struct ExportOptions : TrainedOptions {
+    std::string format = "onnx";
+    std::string output; ///< a folder
+    bool force = false; ///< replace what is there
+};
+Exit export_model(const ExportOptions& options);
+
 /// elbo's version and those of what it stands on.
 std::string version_text();
 

@@ -55,5 +55,6 @@ Words restore_words();
 Words probe_words();
 Words sample_words();
 Words encode_words();
+Words export_words();
 
 } // namespace elbo::commands

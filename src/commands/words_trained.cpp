@@ -104,8 +104,8 @@ Words restore_words() {
 Words probe_words() {
     auto options = std::make_shared<ProbeOptions>();
     Words words;
-    words.add("run", &options->run, "a run's folder, or a checkpoint", "RUN").required = true;
-    words.add("--checkpoint", &options->checkpoint, "of a run: best, latest or a step's number (best)", "WHICH");
+    add_run(words, *options);
+    add_checkpoint(words, *options);
     words.add("--data", &options->data, "FILE.h5 or FILE.h5:/DATASET (what the run was trained with)", "DATA");
     words.add("--labels", &options->labels, "FILE.h5:/DATASET of classes or factors (data.labels, else y)", "L");
     words.add("--held-out-labels", &options->held_out_labels, "of the samples held out, a dataset of their own", "L");
@@ -149,6 +149,18 @@ Words encode_words() {
     words.add("--seed", &options->seed, "of all draws (the run's)", "N");
     words.add("--force", &options->replace, "replace OUT where it exists");
     words.run = [options] { return encode(*options); };
+    return words;
+}
+
+Words export_words() {
+    auto options = std::make_shared<ExportOptions>();
+    Words words;
+    add_run(words, *options);
+    add_checkpoint(words, *options);
+    words.add("-o,--output", &options->output, "folder for encoder.onnx and decoder.onnx", "FOLDER").required = true;
+    words.add("--format", &options->format, "onnx, the only one today (onnx)", "FORMAT");
+    words.add("--force", &options->force, "replace files that are there");
+    words.run = [options] { return export_model(*options); };
     return words;
 }
 

@@ -11,8 +11,8 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # From the top to the bottom, as docs/architecture.md explains.
-LAYOUT = ["main.cpp", "commands", "training", "model", "classical", "optimizers", "layers", "report", "convert", "images",
-          "data", "storage", "comm", "config", "numerics", "base"]
+LAYOUT = ["main.cpp", "commands", "onnx", "training", "model", "classical", "optimizers", "layers", "report", "convert",
+          "images", "data", "storage", "comm", "config", "numerics", "base"]
 
 # Header of a library -> the rooms that may include it.
 ROOMS = {
@@ -26,6 +26,7 @@ ROOMS = {
     r"(zlib|archive|archive_entry|csv)\.h$": {"convert"},
     r"nlohmann/": {"report"},
     r"(unsupported/)?Eigen/": {"classical"},
+    r"(onnx/onnx|google/protobuf)": {"onnx"},
     r"(hwy|Random123)/": set(LAYOUT[:LAYOUT.index("base")]),
 }
 
