@@ -115,9 +115,9 @@ struct RestoreOptions : ImageOptions {
     std::optional<std::string> rectangle, mask; ///< inpaint: "TOP,LEFT,HEIGHTxWIDTH"; mask: a file
     std::optional<std::size_t> factor;          ///< superres
     std::optional<std::size_t> samples;
-    std::size_t from = 0;  ///< number of the first one
-    std::size_t draws = 4; ///< of what may be there
-    std::size_t steps = 500; ///< of fitting posteriors
+    std::size_t from = 0;              ///< number of the first one
+    std::size_t draws = 4;             ///< of what may be there
+    std::size_t steps = 500;           ///< of fitting posteriors
     std::optional<std::uint32_t> seed; ///< else the run's
     std::string json;                  ///< a file for the figures; empty: none
 };
