@@ -31,8 +31,9 @@ TEST(LatentSums, GiveKlAndVarianceOfTheMeansWhoeverComputesThem) {
         SCOPED_TRACE(blocks);
         double mean = 0, square = 0;
         for (std::uint64_t block = 0; block < blocks; ++block) {
-            mean += std::sin(static_cast<double>(block)) / blocks;
-            square += std::pow(std::sin(static_cast<double>(block)), 2) / blocks;
+            const double term = std::sin(static_cast<double>(block)), share = 1 / static_cast<double>(blocks);
+            mean += share * term;
+            square += share * term * term;
         }
         const std::vector<model::LatentDimension> one = found_by(alone, blocks), all = found_by(world(), blocks);
         ASSERT_EQ(one.size(), 2U);
