@@ -8,6 +8,7 @@ namespace elbo::model {
 PosteriorChains::PosteriorChains(Vae& model, std::size_t max_rows)
     : model_(model),
       latent_(model.latent()),
+      length_(max_rows),
       log_likelihood_(max_rows),
       proposed_likelihood_(max_rows),
       half_log_variances_(max_rows),
@@ -53,10 +54,10 @@ double PosteriorChains::log_density(std::size_t row, double b, std::span<const f
     return log_likelihood - 0.5 * squares - (1 - b) * log_ratio(row, z, log_likelihood);
 }
 
-void PosteriorChains::push(double b, float share, std::span<const float> step) {
+void PosteriorChains::push(double b, float share) {
     const auto of_model = static_cast<float>(b), of_posterior = static_cast<float>(1 - b);
     for (std::size_t i = 0; i < rows_; ++i) {
-        const float length = share * step[i];
+        const float length = share * length_[i];
         const std::span<const float> mean = posteriors_.mean.row(i);
         for (std::size_t d = 0; d < latent_; ++d) {
             const std::size_t at = i * latent_ + d;
@@ -67,14 +68,16 @@ void PosteriorChains::push(double b, float share, std::span<const float> step) {
     }
 }
 
-void PosteriorChains::drift(std::span<const float> step) {
+void PosteriorChains::drift() {
     for (std::size_t i = 0; i < rows_; ++i)
         for (std::size_t at = i * latent_; at < (i + 1) * latent_; ++at)
-            proposed_[at] += step[i] * deviation_[at] * momentum_[at];
+            proposed_[at] += length_[i] * deviation_[at] * momentum_[at];
 }
 
 void PosteriorChains::move(const layers::Values& values, double b, const Stream& noise, std::uint32_t draw,
                            std::span<const float> step) {
+    const Stream chance{noise.seed, Purpose::chain_acceptance, noise.epoch};
+    choose_lengths(chance, draw, step);
     fill_normal_rows(noise, batch_.samples, draw, {momentum_.data(), rows_, latent_});
     const auto kinetic = [&](std::size_t row) {
         double squares = 0;
@@ -87,18 +90,28 @@ void PosteriorChains::move(const layers::Values& values, double b, const Stream&
     std::copy_n(z_.begin(), rows_ * latent_, proposed_.begin());
     std::copy_n(slope_.begin(), rows_ * latent_, proposed_slope_.begin());
     const Matrix<float> proposed(proposed_.data(), rows_, latent_);
-    push(b, 0.5f, step);
+    push(b, 0.5f);
     for (std::size_t leap = 1; leap <= leapfrog_steps; ++leap) {
-        drift(step);
+        drift();
         model_.likelihood_gradient(values, proposed, batch_.x, {}, std::span(proposed_likelihood_).first(rows_),
                                    {proposed_slope_.data(), rows_, latent_});
-        push(b, leap < leapfrog_steps ? 1.0f : 0.5f, step);
+        push(b, leap < leapfrog_steps ? 1.0f : 0.5f);
     }
     for (std::size_t i = 0; i < rows_; ++i) {
         const double change = kinetic(i) - log_density(i, b, proposed.row(i), proposed_likelihood_[i]) - energy_[i];
         acceptance_[i] = std::isfinite(change) ? std::min(1.0, std::exp(-change)) : 0;
     }
-    accept({noise.seed, Purpose::chain_acceptance, noise.epoch}, draw);
+    accept(chance, draw);
+}
+
+/// The second number of a move's chance; the first decides on its acceptance.
+void PosteriorChains::choose_lengths(const Stream& noise, std::uint32_t draw, std::span<const float> step) {
+    constexpr float least = 0.8f, range = 0.4f;
+    for (std::size_t i = 0; i < rows_; ++i) {
+        float uniform[2] = {};
+        fill_uniform(noise, batch_.samples[i], draw, uniform);
+        length_[i] = step[i] * (least + range * uniform[1]);
+    }
 }
 
 void PosteriorChains::accept(const Stream& noise, std::uint32_t draw) {
