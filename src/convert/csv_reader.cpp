@@ -50,6 +50,7 @@ bool CsvReader::refill() {
         if (begins("\xef\xbb\xbf")) place_ = 3; // UTF-8's mark, which Excel writes
     }
     first_ = false;
+    if (place_ > 0 && place_ == filled_) return refill(); // nothing but the mark
     return filled_ > 0;
 }
 

@@ -190,6 +190,7 @@ class Csv(Converting):
         self.assertIn("a quoted field has no end", self.refused(self.write("q.csv", 'a,b\n1,"2\n')))
         self.assertIn("is empty", self.refused(self.write("e.csv", "")))
         self.assertIn("no row of data", self.refused(self.write("h.csv", "a,b\n")))
+        self.assertIn("is empty", self.refused(self.write("m.csv", b"\xef\xbb\xbf")))
         self.assertIn("UTF-16", self.refused(self.write("u.csv", "a,b\n1,2\n".encode("utf-16"))))
         self.write("t.csv", "age,size,kind\n1,2,3\n")
         self.assertIn("did you mean kind?", self.refused("t.csv", "--label-column", "kimd"))
