@@ -21,6 +21,9 @@ report: {every: 3, pictures: 0}
 # 431 samples of 64 bytes are 27.6 kB; two windows for each of four virtual ranks 20.5 kB; validation does not fit either.
 STREAMED = "data.memory=22kB"
 PRELOAD = os.environ.get("ELBO_FAULT_PRELOAD", "")
+FAULTS = {"LD_PRELOAD": PRELOAD}
+if elbo_cli.SANITIZED:  # its library may come second
+    FAULTS["ASAN_OPTIONS"] = os.environ["ASAN_OPTIONS"] + ":verify_asan_link_order=0"
 
 
 def plain(text):
@@ -228,7 +231,7 @@ class Trouble(elbo_cli.Case):
     def test_a_disk_that_cannot_read(self):
         for ranks, rank in ((None, 0), (3, 1)):
             process = self.start(f"unreadable{ranks}", "data.validation=~", ranks=ranks, env={
-                "LD_PRELOAD": PRELOAD, "FAULT_FOLDER": self.folder / "sprites.h5", "FAULT_CALL": "read",
+                **FAULTS, "FAULT_FOLDER": self.folder / "sprites.h5", "FAULT_CALL": "read",
                 "FAULT_AT": "400", "FAULT_ACTION": "5", "FAULT_FOREVER": "1", "FAULT_RANK": rank})
             said = process.communicate(timeout=60)[0]
             self.assertEqual(process.returncode, 2, said)
@@ -238,7 +241,7 @@ class Trouble(elbo_cli.Case):
 
     @unittest.skipUnless(PRELOAD, "no library that makes reads slow")
     def test_a_slow_disk(self):
-        slow = {"LD_PRELOAD": PRELOAD, "FAULT_FOLDER": self.folder / "sprites.h5", "FAULT_CALL": "read",
+        slow = {**FAULTS, "FAULT_FOLDER": self.folder / "sprites.h5", "FAULT_CALL": "read",
                 "FAULT_AT": "150", "FAULT_ACTION": "slow", "FAULT_FOREVER": "1", "FAULT_RANK": "0"}
         watched = ("communication.stall_seconds=2", "data.validation=~")
         # Slow reads are progress; one that does not come back is named for what it is.
