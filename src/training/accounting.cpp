@@ -38,7 +38,7 @@ std::string of_slow_rank(std::span<const RankAccounts> ranks, const Accounts& me
                        in_words(slowest), percent(slowest.seconds.work() - mean.work(), mean.work()));
 }
 
-std::string of_waiting(double share, const Shape& shape) {
+std::string of_waiting(double share, const StepShape& shape) {
     if (shape.nodes > 1)
         return fmt::format("{:.0f} % of the steps' time waits for messages between nodes, which the backward pass does "
                            "not hide: a larger training.batch, communication.precision=bf16, fewer nodes, or a faster "
@@ -168,7 +168,7 @@ std::vector<std::string> accounting_table(std::span<const RankAccounts> ranks, s
     return lines;
 }
 
-std::vector<std::string> accounting_advice(std::span<const RankAccounts> ranks, const Shape& shape) {
+std::vector<std::string> accounting_advice(std::span<const RankAccounts> ranks, const StepShape& shape) {
     const Accounts mean = mean_of(ranks);
     const double steps = mean.steps();
     if (steps < least_seconds) return {};
@@ -206,7 +206,7 @@ std::vector<std::string> accounting_advice(std::span<const RankAccounts> ranks, 
     return advice;
 }
 
-report::Fields accounting_event(std::span<const RankAccounts> ranks, const Shape& shape,
+report::Fields accounting_event(std::span<const RankAccounts> ranks, const StepShape& shape,
                                 std::span<const std::string> advice) {
     const Accounts mean = mean_of(ranks);
     report::Fields fields = {{"ranks", static_cast<std::int64_t>(ranks.size())},

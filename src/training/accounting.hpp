@@ -71,7 +71,7 @@ const RankAccounts& slowest_of(std::span<const RankAccounts> ranks);
 const RankAccounts& fastest_of(std::span<const RankAccounts> ranks);
 
 /// What advice goes by besides time.
-struct Shape {
+struct StepShape {
     std::uint64_t steps = 0; ///< made
     std::uint64_t rows = 0;  ///< of a step, a rank
     std::size_t nodes = 1;
@@ -83,10 +83,10 @@ struct Shape {
 std::vector<std::string> accounting_table(std::span<const RankAccounts> ranks, std::uint64_t steps);
 
 /// What could be better, a sentence each; nothing where the steps took less than a second.
-std::vector<std::string> accounting_advice(std::span<const RankAccounts> ranks, const Shape& shape);
+std::vector<std::string> accounting_advice(std::span<const RankAccounts> ranks, const StepShape& shape);
 
 /// The fields of the event "accounting": seconds, mean over ranks.
-report::Fields accounting_event(std::span<const RankAccounts> ranks, const Shape& shape,
+report::Fields accounting_event(std::span<const RankAccounts> ranks, const StepShape& shape,
                                 std::span<const std::string> advice);
 
 } // namespace elbo::training

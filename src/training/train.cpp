@@ -160,9 +160,9 @@ void account(Run& run) {
     account_for_reading(run.world, trainer, samples_seen(trainer) - run.first_samples, run.terminal, run.monitor);
     const std::vector<RankAccounts> ranks = gather_accounts(run.world, Accounts(trainer.clock().times()));
     if (!run.world.first()) return;
-    const Shape shape{trainer.state().step - run.first_step,
-                      data::largest_shard(trainer.batch(), static_cast<std::uint64_t>(run.world.size())),
-                      trainer.nodes().count(), trainer.model().parameters().size(), trainer.optimizer_states()};
+    const StepShape shape{trainer.state().step - run.first_step,
+                          data::largest_shard(trainer.batch(), static_cast<std::uint64_t>(run.world.size())),
+                          trainer.nodes().count(), trainer.model().parameters().size(), trainer.optimizer_states()};
     const std::vector<std::string> advice = accounting_advice(ranks, shape);
     run.terminal.line("");
     for (const std::string& line : accounting_table(ranks, shape.steps)) run.terminal.line(line);

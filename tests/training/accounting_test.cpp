@@ -29,9 +29,9 @@ std::vector<RankAccounts> four(const Accounts& seconds) {
     return ranks;
 }
 
-const Shape shape{1000, 128, 1, 1'000'000, 2};
+const StepShape shape{1000, 128, 1, 1'000'000, 2};
 
-std::string advice_on(const std::vector<RankAccounts>& ranks, const Shape& of = shape) {
+std::string advice_on(const std::vector<RankAccounts>& ranks, const StepShape& of = shape) {
     std::string text;
     for (const std::string& sentence : accounting_advice(ranks, of)) text += sentence + "\n";
     return text;
@@ -97,7 +97,7 @@ TEST(Accounting, NamesARankThatTheOthersWaitFor) {
 TEST(Accounting, TellsAnExchangeThatIsNotHiddenFromTooManyRanks) {
     Accounts seconds = healthy();
     seconds[Account::wait] = 30;
-    Shape two_nodes = shape;
+    StepShape two_nodes = shape;
     two_nodes.nodes = 2;
     EXPECT_TRUE(says(advice_on(four(seconds), two_nodes), "23 % of the steps' time waits for messages between nodes"));
     EXPECT_TRUE(says(advice_on(four(seconds)), "waits for other ranks, none of which is slower"));
@@ -115,7 +115,7 @@ TEST(Accounting, TellsOfDataAndCheckpoints) {
 TEST(Accounting, TellsASmallBatchFromMemoryBandwidth) {
     Accounts seconds = healthy();
     seconds[Account::update] = 60;
-    Shape few = shape;
+    StepShape few = shape;
     few.rows = 20;
     EXPECT_TRUE(says(advice_on(four(seconds), few), "20 rows a rank are few"));
     const std::string text = advice_on(four(seconds));
