@@ -72,11 +72,13 @@ private:
         Features features{fmt::format("PCA, {} components", size),
                           SharedRows(probing_.nodes, probing_.data.fit.rows.size(), size, "principal components"),
                           SharedRows(probing_.nodes, probing_.data.held_out.rows.size(), size, "principal components")};
-        for (const auto& [from, to] :
-             {std::pair(&probing_.pixels.fit, &features.fit), std::pair(&probing_.pixels.held_out, &features.held_out)})
-            to->fill([&](data::Range rows, Matrix<float> block) {
-                pca.project(from->matrix().some_rows(rows.begin, rows.size()), block);
+        const auto project = [&](const SharedRows& from, SharedRows& to) {
+            to.fill([&](data::Range rows, Matrix<float> block) {
+                pca.project(from.matrix().some_rows(rows.begin, rows.size()), block);
             });
+        };
+        project(probing_.pixels.fit, features.fit);
+        project(probing_.pixels.held_out, features.held_out);
         probing_.fields.emplace_back("pca.explained", pca.explained());
         about_pca_ = fmt::format("PCA keeps {:.1f} % of the samples' variance.", 100 * pca.explained());
         tell_ppca(moments, size);

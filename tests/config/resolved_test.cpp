@@ -77,6 +77,9 @@ checkpoint:
     minutes: ~
   keep: 3
   verify: false
+evaluate:
+  every: 0
+  samples: 100
 report:
   every: 100
   pictures: 1
