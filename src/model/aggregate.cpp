@@ -13,19 +13,21 @@ namespace hn = simd::hn;
 using simd::all;
 using simd::V;
 
-/// joint[n] += log N(z; mean[n], ...) without its constant; returns the sum over n of exp(that - highest).
+/// joint[n] += log N(z; mean[n], ...) without its constant; returns the sum over n of exp(that - highest), highest
+/// being no less than any of them.
 double add_dimension(float z, float highest, const float* mean, const float* precision, const float* log_peak,
                      std::span<float> joint) {
     return simd::sum(joint.size(), [&](auto at) HWY_ATTR {
         const V distance = all(z) - at.load(mean);
         const V term = hn::NegMulAdd(distance * distance, at.load(precision) * all(0.5f), at.load(log_peak));
         at.store(at.load(joint.data()) + term, joint.data());
-        return simd::exp(term - all(highest));
+        return simd::exp_of_negative(term - all(highest));
     });
 }
 
 double sum_of_exponentials(std::span<const float> terms, float highest) {
-    return simd::sum(terms.size(), [&](auto at) HWY_ATTR { return simd::exp(at.load(terms.data()) - all(highest)); });
+    return simd::sum(terms.size(),
+                     [&](auto at) HWY_ATTR { return simd::exp_of_negative(at.load(terms.data()) - all(highest)); });
 }
 
 } // namespace elbo::model::HWY_NAMESPACE

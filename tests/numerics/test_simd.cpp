@@ -32,6 +32,9 @@ HWY_INLINE void apply(std::span<const float> in, std::span<float> out, Function 
 void exp_of(std::span<const float> in, std::span<float> out) {
     apply(in, out, [](simd::V x) HWY_ATTR { return simd::exp(x); });
 }
+void exp_of_negative_of(std::span<const float> in, std::span<float> out) {
+    apply(in, out, [](simd::V x) HWY_ATTR { return simd::exp_of_negative(simd::hn::Neg(simd::hn::Abs(x))); });
+}
 void log_of(std::span<const float> in, std::span<float> out) {
     apply(in, out, [](simd::V x) HWY_ATTR { return simd::log(x); });
 }
@@ -64,6 +67,7 @@ namespace elbo {
 namespace {
 
 HWY_EXPORT(exp_of);
+HWY_EXPORT(exp_of_negative_of);
 HWY_EXPORT(log_of);
 HWY_EXPORT(log1p_of);
 HWY_EXPORT(tanh_of);
@@ -96,6 +100,11 @@ std::vector<Function> functions() {
              (in, out);
          }),
          std::exp, -max, max, 2},
+        {"exp_of_negative", f([](auto in, auto out) {
+             HWY_DYNAMIC_DISPATCH(exp_of_negative_of)
+             (in, out);
+         }),
+         [](double x) { return std::exp(std::max(-std::abs(x), -87.33654)); }, -max, max, 2},
         {"log", f([](auto in, auto out) {
              HWY_DYNAMIC_DISPATCH(log_of)
              (in, out);
@@ -110,7 +119,7 @@ std::vector<Function> functions() {
              HWY_DYNAMIC_DISPATCH(tanh_of)
              (in, out);
          }),
-         std::tanh, -max, max, 4},
+         std::tanh, -max, max, 3},
         {"sigmoid", f([](auto in, auto out) {
              HWY_DYNAMIC_DISPATCH(sigmoid_of)
              (in, out);
