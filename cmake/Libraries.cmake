@@ -65,6 +65,7 @@ elbo_library(zlib ZLIB::ZLIB)
 
 elbo_pkg_library(spng spng libspng-dev)
 elbo_pkg_library(turbojpeg libturbojpeg libturbojpeg0-dev)
+elbo_pkg_library(lzma liblzma liblzma-dev)
 elbo_pkg_library(archive libarchive libarchive-dev)
 elbo_pkg_library(xxhash libxxhash libxxhash-dev)
 elbo_pkg_library(highway libhwy libhwy-dev)

@@ -2,13 +2,17 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "convert/xz_file.hpp"
 
 #include <archive.h>
 #include <archive_entry.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <clocale>
+#include <exception>
+#include <span>
 #include <string_view>
 
 namespace elbo::convert {
@@ -21,10 +25,9 @@ constexpr std::uint64_t free_growth = 16 << 20;
 constexpr std::size_t longest_name = 4096, block = 1 << 17;
 
 using Support = int (*)(archive*);
-constexpr std::array<Support, 7> readable = {
+constexpr std::array<Support, 6> readable = {
     archive_read_support_format_tar,   archive_read_support_format_zip_seekable, archive_read_support_filter_gzip,
-    archive_read_support_filter_bzip2, archive_read_support_filter_xz,           archive_read_support_filter_zstd,
-    archive_read_support_filter_none,
+    archive_read_support_filter_bzip2, archive_read_support_filter_zstd,         archive_read_support_filter_none,
 };
 
 /// A UTF-8 locale for this thread while it lives: libarchive has no names beyond ASCII for archives that say which
@@ -80,6 +83,30 @@ std::string_view kind_of(archive_entry* entry) {
 
 } // namespace
 
+/// Gives libarchive the unpacked bytes of an xz file.
+struct ArchiveFile::XzSource {
+    XzFile file;
+    std::exception_ptr refusal; ///< what the file was refused with: nothing may be thrown through libarchive
+
+    explicit XzSource(const fs::path& path) : file(path) {}
+
+    static la_ssize_t read(struct archive* handle, void* source, const void** bytes) {
+        auto& self = *static_cast<XzSource*>(source);
+        try {
+            const std::span<const std::byte> unpacked = self.file.next();
+            *bytes = unpacked.data();
+            return static_cast<la_ssize_t>(unpacked.size());
+        } catch (...) {
+            self.refusal = std::current_exception();
+            archive_set_error(handle, EIO, "its xz stream cannot be unpacked");
+            return -1;
+        }
+    }
+};
+
+ArchiveFile::ArchiveFile(ArchiveFile&&) noexcept = default;
+ArchiveFile::~ArchiveFile() = default;
+
 void ArchiveFile::Close::operator()(struct archive* handle) const { archive_read_free(handle); }
 
 ArchiveFile::ArchiveFile(const fs::path& path) : path_(path) {
@@ -96,10 +123,18 @@ void ArchiveFile::open() {
         // A warning means that some program of the system would unpack it: what libarchive cannot, is not read.
         if (support(handle_.get()) < ARCHIVE_WARN) fail("libarchive: {}", message());
     }
-    if (archive_read_open_filename(handle_.get(), path_.c_str(), block) != ARCHIVE_OK) reject_damage();
+    int result = ARCHIVE_OK;
+    if (is_xz(path_)) {
+        xz_ = std::make_unique<XzSource>(path_);
+        result = archive_read_open(handle_.get(), xz_.get(), nullptr, XzSource::read, nullptr);
+    } else {
+        result = archive_read_open_filename(handle_.get(), path_.c_str(), block);
+    }
+    if (result != ARCHIVE_OK) reject_damage();
 }
 
 void ArchiveFile::reject_damage() const {
+    if (xz_ && xz_->refusal) std::rethrow_exception(xz_->refusal);
     reject("{}: cannot be read as an archive{}: {}; is it damaged or cut short?", path_.string(),
            name_.empty() ? "" : " beyond " + name_, message());
 }

@@ -20,6 +20,8 @@ class ArchiveFile {
 public:
     /// Throws InputError where it cannot be opened, or is no archive.
     explicit ArchiveFile(const std::filesystem::path& path);
+    ArchiveFile(ArchiveFile&&) noexcept;
+    ~ArchiveFile();
 
     /// Goes on to the next file; false at the end. Throws InputError naming the member where it is a link, a device or
     /// encrypted, lies outside of the archive's folder ("/etc/passwd", "../x"), or where members grow too much; and
@@ -31,6 +33,7 @@ public:
     std::optional<std::string> read(std::size_t most, std::string& bytes);
 
 private:
+    struct XzSource;
     struct Close {
         void operator()(struct archive* handle) const;
     };
@@ -42,9 +45,10 @@ private:
     std::string message() const;
 
     std::filesystem::path path_;
-    std::uint64_t packed_ = 0;   ///< bytes of the archive
-    std::uint64_t unpacked_ = 0; ///< that members claim so far
-    std::uint64_t entries_ = 0;  ///< passed, folders among them
+    std::uint64_t packed_ = 0;     ///< bytes of the archive
+    std::uint64_t unpacked_ = 0;   ///< that members claim so far
+    std::uint64_t entries_ = 0;    ///< passed, folders among them
+    std::unique_ptr<XzSource> xz_; ///< where the archive is an xz file
     std::unique_ptr<struct archive, Close> handle_;
     archive_entry* entry_ = nullptr;
     std::string name_;

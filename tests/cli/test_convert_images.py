@@ -1,5 +1,6 @@
 """Folders and archives of images: what Pillow writes and reads, the same from a folder, an archive and several ranks."""
 import io
+import lzma
 import pathlib
 import shutil
 import subprocess
@@ -180,6 +181,28 @@ class Sources(Images):
                 same = subprocess.run(["h5diff", "-v", "alone.h5", "ranks.h5"], cwd=self.folder, capture_output=True,
                                       encoding="utf-8", check=False)
                 self.assertEqual(same.returncode, 0, same.stdout)
+
+    def test_xz_dictionaries_are_limited(self):
+        """A stream says how large a dictionary it wants; the second of two streams counts as the first does."""
+        def with_dictionary(stream, exponent):
+            """Of 2^exponent bytes: the first block's header, behind 12 bytes of the stream's, holds it in its 5th byte."""
+            size = 4 * (stream[12] + 1)
+            self.assertEqual(stream[14:16], b"\x21\x01")
+            header = bytearray(stream[12:12 + size - 4])
+            header[4] = 2 * (exponent - 12)
+            return stream[:12] + header + zlib.crc32(header).to_bytes(4, "little") + stream[12 + size:]
+
+        self.archive("plain.tar")
+        plain = (self.folder / "plain.tar").read_bytes()
+        halves = [lzma.compress(half) for half in (plain[:len(plain) // 2], plain[len(plain) // 2:])]
+        expected = self.converted("photos")
+        for exponents, fits in (((26, 26), True), ((30, 26), False), ((26, 28), False)):
+            (self.folder / "a.tar.xz").write_bytes(b"".join(map(with_dictionary, halves, exponents)))
+            if fits:
+                self.assertTrue((self.converted("a.tar.xz")["train/x"] == expected["train/x"]).all())
+                continue
+            self.assertRegex(self.refused("a.tar.xz"),
+                             "a.tar.xz: unpacking it takes .* of memory, expected at most 128 MiB")
 
     def test_ranks_divide_an_archive(self):
         """Parts mixed with each other, several pieces of a mebibyte each, and damaged images in two of them."""

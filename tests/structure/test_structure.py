@@ -23,7 +23,7 @@ ROOMS = {
     r"yaml-cpp/": {"config"},
     r"CLI/": {"main.cpp"},
     r"(s?png|jpeglib|turbojpeg)": {"images"},
-    r"(zlib|archive|archive_entry|csv)\.h$": {"convert"},
+    r"(zlib|lzma|archive|archive_entry|csv)\.h$": {"convert"},
     r"nlohmann/": {"report"},
     r"(unsupported/)?Eigen/": {"classical"},
     r"(onnx/onnx|google/protobuf)": {"onnx"},
