@@ -60,6 +60,16 @@ TEST(Annealed, AcceptsAboutAsOftenAsIsWanted) {
     EXPECT_LE(sampler.acceptance(), 1);
 }
 
+/// An encoder whose deviation is 17 times the posterior's: the first step would be refused by the model's density.
+TEST(Annealed, StepsAdaptToWhatTheModelTakes) {
+    LinearGaussian model;
+    model.set("encoder/log_variance/bias", {4});
+    AnnealedSampler sampler(model.bench.vae, 4, {20}, 200);
+    model.estimate(sampler);
+    EXPECT_GT(sampler.acceptance(), PosteriorChains::wanted_acceptance - 0.15);
+    EXPECT_LT(sampler.acceptance(), PosteriorChains::wanted_acceptance + 0.15);
+}
+
 /// At b = 1 chains have the posterior's moments, at b = 0 the encoder's, whatever their steps.
 class Chains : public testing::TestWithParam<float> {};
 

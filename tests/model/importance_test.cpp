@@ -72,6 +72,13 @@ TEST(Importance, DrawsOfASampleDoNotDependOnItsBatch) {
     for (std::size_t c = 0; c < 5; ++c) EXPECT_NEAR(alone[c], together[2 * 5 + c], 1e-5);
 }
 
+TEST(Importance, DrawsThatFillNoGroupDoNotCountInALevel) {
+    LinearGaussian model;
+    const std::vector<double> even = model.estimate({1, 10, 20}), odd = model.estimate({1, 10, 27});
+    for (std::size_t i = 0; i < 4; ++i)
+        EXPECT_EQ(odd[i * 6 + ImportanceSampler::first_bound + 1], even[i * 6 + ImportanceSampler::first_bound + 1]);
+}
+
 TEST(Importance, LevelsThatDoNotAscendAreRefused) {
     LinearGaussian model;
     EXPECT_THROW(model.estimate({10, 1}), std::logic_error);
