@@ -49,6 +49,20 @@ TEST(PosteriorRefinement, BoundsAreThoseOfTheEncodersPosterior) {
                     0.03);
 }
 
+TEST(PosteriorRefinement, BeginsAnewWithEachBatch) {
+    Refined refined;
+    const std::vector<float> mean = refined.mean, log_variance = refined.log_variance;
+    const auto refine = [&] {
+        refined.mean = mean;
+        refined.log_variance = log_variance;
+        refined.refinement.refine(refined.likelihood, refined.model.samples, {4, Purpose::refinement, 0}, 5,
+                                  refined.means(), refined.log_variances());
+        return refined.mean;
+    };
+    EXPECT_EQ(refine(), refine());
+    EXPECT_NE(refined.mean, mean);
+}
+
 TEST(PosteriorRefinement, OfNoStepsChangesNothing) {
     Refined refined;
     const std::vector<float> mean = refined.mean, log_variance = refined.log_variance;
