@@ -9,35 +9,42 @@
 
 namespace elbo::commands {
 
-Asked::Asked(const comm::Communicator& all, const TrainedOptions& options, std::size_t max_rows)
+AskedModel::AskedModel(const comm::Communicator& all, const TrainedOptions& options, std::size_t max_rows)
     : world(all),
       trained(training::open_trained(all, options.run, options.checkpoint, max_rows)),
-      nodes(all, trained.config.communication.shared),
-      data(training::read_data(nodes, trained, options.data)),
-      loader(data, training::binarize_of(trained.config.data), max_rows) {}
+      nodes(all, trained.config.communication.shared) {}
 
-data::Rows Asked::take(data::Range samples) {
-    return loader.take(samples, {trained.config.seed, Purpose::validation_binarize, 0});
+std::vector<float> AskedModel::means(Matrix<const float> x) {
+    std::vector<float> mean(x.rows() * latent()), log_variance(mean.size());
+    trained.model->encode(values(), x, {mean.data(), x.rows(), latent()}, {log_variance.data(), x.rows(), latent()});
+    return mean;
 }
+
+std::vector<float> AskedModel::decode(std::span<const float> codes) {
+    const std::size_t rows = codes.size() / latent();
+    std::vector<float> out(rows * dimensions());
+    trained.model->decode(values(), {codes.data(), rows, latent()}, {out.data(), rows, dimensions()});
+    return out;
+}
+
+void AskedModel::require_images(const std::string& what) const {
+    if (!images::is_image(trained.sample_shape))
+        reject("{}: {} was trained on samples of {}, which are no images", what, trained.checkpoint.string(),
+               elbo::describe(trained.sample_shape));
+}
+
+Asked::Asked(const comm::Communicator& all, const TrainedOptions& options, std::size_t max_rows)
+    : AskedModel(all, options, max_rows),
+      data(training::read_data(nodes, trained, options.data)),
+      loader(data, binarize(), max_rows) {}
+
+data::Rows Asked::take(data::Range samples) { return loader.take(samples, {seed(), Purpose::validation_binarize, 0}); }
 
 std::vector<float> Asked::copy(data::Range samples) {
     const Matrix<const float> x = take(samples).x;
     std::vector<float> values;
     for (std::size_t i = 0; i < samples.size(); ++i) values.insert(values.end(), x.row(i).begin(), x.row(i).end());
     return values;
-}
-
-std::vector<float> Asked::means(Matrix<const float> x) {
-    std::vector<float> mean(x.rows() * latent()), log_variance(mean.size());
-    trained.model->encode(values(), x, {mean.data(), x.rows(), latent()}, {log_variance.data(), x.rows(), latent()});
-    return mean;
-}
-
-std::vector<float> Asked::decode(std::span<const float> codes) {
-    const std::size_t rows = codes.size() / latent();
-    std::vector<float> out(rows * dimensions());
-    trained.model->decode(values(), {codes.data(), rows, latent()}, {out.data(), rows, dimensions()});
-    return out;
 }
 
 void Asked::require_sample(const char* option, std::uint64_t number) const {
@@ -54,12 +61,6 @@ data::Range Asked::samples(const char* option, std::uint64_t from, const std::op
         reject("{} {}: expected a number from 1 to {}, the samples of {} from {} on", option, *count, left, data.name(),
                from);
     return {from, from + (count ? *count : std::min<std::uint64_t>(otherwise, left))};
-}
-
-void Asked::require_images(const std::string& what) const {
-    if (!images::is_image(trained.sample_shape))
-        reject("{}: {} was trained on samples of {}, which are no images", what, trained.checkpoint.string(),
-               elbo::describe(trained.sample_shape));
 }
 
 std::vector<std::string> Asked::introduction() const {

@@ -18,8 +18,6 @@
 namespace elbo::commands {
 namespace {
 
-using training::Trained;
-
 /// Posterior means that a mixture is fitted to at most, in whole blocks evenly over the data.
 constexpr std::uint64_t most_fitted_blocks = 512;
 
@@ -55,30 +53,30 @@ private:
 /// The data, and the encoder's passes over it.
 class Posteriors {
 public:
-    Posteriors(const comm::Nodes& nodes, Trained& trained, const std::string& data)
-        : trained_(trained),
-          data_(training::read_data(nodes, trained, data)),
-          loader_(data_, training::binarize_of(trained.config.data), code_rows),
-          mean_(code_rows * trained.model->latent()),
+    Posteriors(AskedModel& asked, const std::string& data)
+        : asked_(asked),
+          data_(training::read_data(asked.nodes, asked.trained, data)),
+          loader_(data_, asked.binarize(), pass_rows),
+          mean_(pass_rows * asked.latent()),
           log_variance_(mean_.size()) {}
 
     const data::Dataset& data() const { return data_; }
 
-    /// At most code_rows samples, whose numbers this returns.
+    /// At most pass_rows samples, whose numbers this returns.
     std::span<const std::uint64_t> encode(data::Range samples) {
-        const data::Rows rows = loader_.take(samples, {trained_.config.seed, Purpose::validation_binarize, 0});
-        const std::size_t latent = trained_.model->latent();
+        const data::Rows rows = loader_.take(samples, {asked_.seed(), Purpose::validation_binarize, 0});
+        const std::size_t latent = asked_.latent();
         rows_ = rows.samples.size();
-        trained_.model->encode(trained_.values.span(), rows.x.first_rows(rows_), {mean_.data(), rows_, latent},
-                               {log_variance_.data(), rows_, latent});
+        asked_.model().encode(asked_.values(), rows.x.first_rows(rows_), {mean_.data(), rows_, latent},
+                              {log_variance_.data(), rows_, latent});
         return rows.samples;
     }
     /// Of the samples last encoded.
-    Matrix<const float> mean() const { return {mean_.data(), rows_, trained_.model->latent()}; }
-    Matrix<const float> log_variance() const { return {log_variance_.data(), rows_, trained_.model->latent()}; }
+    Matrix<const float> mean() const { return {mean_.data(), rows_, asked_.latent()}; }
+    Matrix<const float> log_variance() const { return {log_variance_.data(), rows_, asked_.latent()}; }
 
 private:
-    Trained& trained_;
+    AskedModel& asked_;
     data::Dataset data_;
     data::Loader loader_;
     std::size_t rows_ = 0;
@@ -88,8 +86,8 @@ private:
 /// Code i is of sample i, and where there are more codes than samples, these come again with other noise.
 class PosteriorCodes final : public CodeSource {
 public:
-    PosteriorCodes(const comm::Nodes& nodes, Trained& trained, const CodeOptions& options)
-        : options_(options), posteriors_(nodes, trained, options.data) {}
+    PosteriorCodes(AskedModel& asked, const CodeOptions& options)
+        : options_(options), posteriors_(asked, options.data) {}
 
     void prepare(report::Terminal& terminal) override {
         terminal.line(
@@ -122,11 +120,11 @@ private:
 
 class MixtureCodes final : public CodeSource {
 public:
-    MixtureCodes(const comm::Nodes& nodes, Trained& trained, const CodeOptions& options)
+    MixtureCodes(AskedModel& asked, const CodeOptions& options)
         : options_(options),
-          world_(nodes.world()),
-          latent_(trained.model->latent()),
-          posteriors_(std::make_unique<Posteriors>(nodes, trained, options.data)) {}
+          world_(asked.world),
+          latent_(asked.latent()),
+          posteriors_(std::make_unique<Posteriors>(asked, options.data)) {}
 
     void prepare(report::Terminal& terminal) override {
         const std::vector<float> means = gather(terminal);
@@ -151,13 +149,13 @@ private:
     /// Rank 0's: posterior means of the data, in its order.
     std::vector<float> gather(report::Terminal& terminal) {
         const std::uint64_t samples = posteriors_->data().size();
-        const std::uint64_t blocks = data::batches_from(0, samples, code_rows);
+        const std::uint64_t blocks = data::batches_from(0, samples, pass_rows);
         const std::uint64_t used = std::min(blocks, most_fitted_blocks);
         std::vector<float> means;
         comm::in_order(
             world_, used, comm::Makers::all,
             [&](std::size_t piece, std::vector<std::byte>& bytes) {
-                posteriors_->encode(data::batch_at(piece * blocks / used * code_rows, samples, code_rows));
+                posteriors_->encode(data::batch_at(piece * blocks / used * pass_rows, samples, pass_rows));
                 const Matrix<const float> mean = posteriors_->mean();
                 const auto some = std::as_bytes(std::span(mean.data(), mean.rows() * mean.columns()));
                 bytes.assign(some.begin(), some.end());
@@ -223,10 +221,10 @@ void require_code_source(const CodeOptions& options) {
         reject("--temperature {}: expected a number from 0 on", options.temperature);
 }
 
-std::unique_ptr<CodeSource> open_code_source(const comm::Nodes& nodes, Trained& trained, const CodeOptions& options) {
+std::unique_ptr<CodeSource> open_code_source(AskedModel& asked, const CodeOptions& options) {
     if (options.from == "prior") return std::make_unique<PriorCodes>(options);
-    if (options.from == "posterior") return std::make_unique<PosteriorCodes>(nodes, trained, options);
-    return std::make_unique<MixtureCodes>(nodes, trained, options);
+    if (options.from == "posterior") return std::make_unique<PosteriorCodes>(asked, options);
+    return std::make_unique<MixtureCodes>(asked, options);
 }
 
 } // namespace elbo::commands

@@ -2,9 +2,8 @@
 // to their means.
 #pragma once
 
-#include "comm/nodes.hpp"
+#include "commands/asked.hpp"
 #include "report/terminal.hpp"
-#include "training/trained.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -24,19 +23,14 @@ public:
     virtual ~CodeSource() = default;
     /// Says what codes are made of, and fits what is to be fitted. Collective, before the first draw.
     virtual void prepare(report::Terminal&) {}
-    /// Codes number first, first + 1 ...: functions of their numbers. z: [rows, latent], at most code_rows rows.
+    /// Codes number first, first + 1 ...: functions of their numbers. z: [rows, latent], at most pass_rows rows.
     virtual void draw(std::uint64_t first, Matrix<float> z) = 0;
 };
-
-/// Rows of a pass: the same whoever makes it, so that ranks do not show in the bits.
-constexpr std::size_t code_rows = 256;
 
 /// Throws InputError where there is no such source, or it takes no data.
 void require_code_source(const CodeOptions& options);
 
-/// Reads the data where there is any. nodes and trained, whose passes are of at most code_rows rows, outlive it.
-/// Collective.
-std::unique_ptr<CodeSource> open_code_source(const comm::Nodes& nodes, training::Trained& trained,
-                                             const CodeOptions& options);
+/// Reads the data where there is any. The model outlives it. Collective.
+std::unique_ptr<CodeSource> open_code_source(AskedModel& asked, const CodeOptions& options);
 
 } // namespace elbo::commands

@@ -12,7 +12,7 @@
 namespace elbo::commands {
 namespace {
 
-constexpr std::size_t block_rows = 64, most_steps = 1000, images_a_row = 20;
+constexpr std::size_t most_steps = 1000, images_a_row = 20;
 
 /// What rank 0 finds out.
 struct Between {
@@ -62,7 +62,7 @@ Exit interpolate(const InterpolateOptions& options) {
         reject("--steps {}: expected a number from 2 to {}", options.steps, with_commas(most_steps));
     return on_ranks([&](const comm::Communicator& world) {
         const ImageOutput output = ImageOutput::open(world, options);
-        Asked asked(world, options, block_rows);
+        Asked asked(world, options);
         world.on_first([&] {
             if (output.is_picture()) asked.require_images(options.output);
             asked.require_sample("--from", options.from);

@@ -5,7 +5,6 @@
 #include "commands/output_file.hpp"
 #include "commands/probing.hpp"
 #include "storage/files.hpp"
-#include "training/trained.hpp"
 
 #include <fmt/format.h>
 
@@ -26,8 +25,8 @@ void SharedRows::fill(const std::function<void(data::Range rows, Matrix<float> b
     const auto rank = static_cast<std::uint64_t>(nodes_.node().rank());
     const auto ranks = static_cast<std::uint64_t>(nodes_.node().size());
     nodes_.world().together([&] {
-        for (std::uint64_t block = rank; block * probe_block < matrix_.rows(); block += ranks) {
-            const data::Range rows = data::batch_at(block * probe_block, matrix_.rows(), probe_block);
+        for (std::uint64_t block = rank; block * pass_rows < matrix_.rows(); block += ranks) {
+            const data::Range rows = data::batch_at(block * pass_rows, matrix_.rows(), pass_rows);
             make(rows, matrix_.some_rows(rows.begin, rows.size()));
         }
     });
@@ -56,12 +55,10 @@ training::ProbeRequest request_of(const ProbeOptions& options) {
 class Probe {
 public:
     Probe(const comm::Communicator& world, const ProbeOptions& options)
-        : world_(world),
-          options_(options),
+        : options_(options),
           terminal_(world.first(), report::Verbosity::normal),
-          trained_(training::open_trained(world, options.run, options.checkpoint, probe_block)),
-          nodes_(world, trained_.config.communication.shared),
-          data_(training::read_probe_data(nodes_, trained_, request_of(options))) {
+          asked_(world, options),
+          data_(training::read_probe_data(asked_.nodes, asked_.trained, request_of(options))) {
         world.together([&] {
             if (data_.fit.labels.columns.size() == 1)
                 classes_ = classes_of(data_);
@@ -76,19 +73,19 @@ public:
     void run() {
         const auto began = Clock::now();
         tell_data();
-        const std::size_t dimensions = trained_.model->dimensions(), latent = trained_.model->latent();
+        const std::size_t dimensions = asked_.dimensions(), latent = asked_.latent();
         Features pixels = features(fmt::format("samples, {} values", dimensions), dimensions);
         Features codes = features(fmt::format("codes, {} means", latent), latent);
         for (const auto& [part, rows, means] : {std::tuple(&data_.fit, &pixels.fit, &codes.fit),
                                                 std::tuple(&data_.held_out, &pixels.held_out, &codes.held_out)}) {
-            load_samples(*part, training::binarize_of(trained_.config.data), trained_.config.seed, *rows);
+            load_samples(*part, asked_.binarize(), asked_.seed(), *rows);
             encode(*rows, *means);
         }
-        const Probing probing{nodes_, terminal_, trained_, data_, pixels, codes, fields_};
+        const Probing probing{asked_, terminal_, data_, pixels, codes, fields_};
         if (classes_) probe_classes(probing, *classes_);
         if (options_.features) probe_features(probing, *classes_);
         if (factors_) probe_factors(probing, *factors_);
-        world_.on_first([&] {
+        asked_.world.on_first([&] {
             if (!options_.json.empty()) storage::write_whole(options_.json, report::object_text(fields_));
         });
         const std::chrono::duration<double> passed = Clock::now() - began;
@@ -97,7 +94,7 @@ public:
 
 private:
     void tell_data() {
-        terminal_.line(fmt::format("model     {}", training::describe(trained_)));
+        terminal_.line(fmt::format("model     {}", training::describe(asked_.trained)));
         const auto tell = [&](const char* what, const char* field, const training::LabelledSamples& part) {
             terminal_.line(
                 fmt::format("{:<9} {}, {} samples", what, part.samples->name(), with_commas(part.rows.size())));
@@ -107,37 +104,34 @@ private:
             fields_.emplace_back(name + ".labels", part.labels.name);
             fields_.emplace_back(name + ".samples", static_cast<std::int64_t>(part.rows.size()));
         };
-        fields_.emplace_back("checkpoint", trained_.checkpoint.string());
+        fields_.emplace_back("checkpoint", asked_.trained.checkpoint.string());
         tell("fit", "fit", data_.fit);
         tell("held out", "held_out", data_.held_out);
     }
 
     Features features(const std::string& name, std::size_t columns) const {
-        return {name, SharedRows(nodes_, data_.fit.rows.size(), columns, name),
-                SharedRows(nodes_, data_.held_out.rows.size(), columns, name)};
+        return {name, SharedRows(asked_.nodes, data_.fit.rows.size(), columns, name),
+                SharedRows(asked_.nodes, data_.held_out.rows.size(), columns, name)};
     }
 
     void encode(const SharedRows& rows, SharedRows& means) {
-        std::vector<float> variances(probe_block * means.columns());
+        std::vector<float> variances(pass_rows * means.columns());
         const auto began = Clock::now();
         means.fill([&](data::Range range, Matrix<float> block) {
-            const std::chrono::duration<double> passed = Clock::now() - began;
-            const auto done = static_cast<double>(range.begin), all = static_cast<double>(means.matrix().rows());
-            const double rate = std::max(done, 1.0) / std::max(passed.count(), 1e-9);
-            terminal_.live({"encoding", done / all, "", rate, (all - done) / rate});
-            trained_.model->encode(trained_.values.span(), rows.matrix().some_rows(range.begin, range.size()), block,
-                                   {variances.data(), range.size(), block.columns()});
+            if (terminal_.wants_live())
+                terminal_.live(report::progress("encoding", static_cast<double>(range.begin),
+                                                static_cast<double>(means.matrix().rows()), began));
+            asked_.model().encode(asked_.values(), rows.matrix().some_rows(range.begin, range.size()), block,
+                                  {variances.data(), range.size(), block.columns()});
             for (std::size_t i = 0; i < range.size(); ++i)
                 if (!std::ranges::all_of(block.row(i), [](float mean) { return std::isfinite(mean); }))
-                    reject("{}: the code of a sample is not finite", trained_.checkpoint.string());
+                    reject("{}: the code of a sample is not finite", asked_.trained.checkpoint.string());
         });
     }
 
-    const comm::Communicator& world_;
     const ProbeOptions& options_;
     report::Terminal terminal_;
-    training::Trained trained_;
-    comm::Nodes nodes_;
+    AskedModel asked_;
     training::ProbeData data_;
     std::optional<Classes> classes_;      ///< where labels are one number a sample
     std::optional<KnownFactors> factors_; ///< where they are several

@@ -69,9 +69,10 @@ private:
         const classical::Covariance moments = classical::covariance_of(world, probing_.pixels.fit.matrix());
         classical::Pca pca;
         world.together([&] { pca = classical::principal_components(moments, size); });
-        Features features{fmt::format("PCA, {} components", size),
-                          SharedRows(probing_.nodes, probing_.data.fit.rows.size(), size, "principal components"),
-                          SharedRows(probing_.nodes, probing_.data.held_out.rows.size(), size, "principal components")};
+        Features features{
+            fmt::format("PCA, {} components", size),
+            SharedRows(probing_.asked.nodes, probing_.data.fit.rows.size(), size, "principal components"),
+            SharedRows(probing_.asked.nodes, probing_.data.held_out.rows.size(), size, "principal components")};
         const auto project = [&](const SharedRows& from, SharedRows& to) {
             to.fill([&](data::Range rows, Matrix<float> block) {
                 pca.project(from.matrix().some_rows(rows.begin, rows.size()), block);

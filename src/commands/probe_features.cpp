@@ -24,7 +24,7 @@ public:
 
     void run() {
         // Grey values where the model sees them binarised: its means are grey too.
-        const bool binarised = training::binarize_of(probing_.trained.config.data) != data::Binarize::none;
+        const bool binarised = probing_.asked.binarize() != data::Binarize::none;
         std::optional<Features> own;
         if (binarised) own.emplace(grey_samples());
         const Features& grey = own ? *own : probing_.pixels;
@@ -52,8 +52,8 @@ private:
     Features grey_samples() const {
         const training::ProbeData& data = probing_.data;
         const std::size_t columns = probing_.pixels.fit.columns();
-        Features grey{"grey samples", SharedRows(probing_.nodes, data.fit.rows.size(), columns, "grey samples"),
-                      SharedRows(probing_.nodes, data.held_out.rows.size(), columns, "grey samples")};
+        Features grey{"grey samples", SharedRows(probing_.asked.nodes, data.fit.rows.size(), columns, "grey samples"),
+                      SharedRows(probing_.asked.nodes, data.held_out.rows.size(), columns, "grey samples")};
         load_samples(data.fit, data::Binarize::none, 0, grey.fit);
         load_samples(data.held_out, data::Binarize::none, 0, grey.held_out);
         return grey;
@@ -78,8 +78,8 @@ private:
     /// Of the features of so many rows; make(range, room) gives some of them.
     template <class Make>
     Covariance moments(std::size_t rows, const Make& make) const {
-        SharedRows features(probing_.nodes, rows, model_.hidden, "features");
-        std::vector<float> room(probe_block * probing_.pixels.fit.columns());
+        SharedRows features(probing_.asked.nodes, rows, model_.hidden, "features");
+        std::vector<float> room(pass_rows * probing_.pixels.fit.columns());
         features.fill([&](data::Range range, Matrix<float> block) { model_.features(make(range, room), block); });
         return classical::covariance_of(probing_.world(), features.matrix());
     }
@@ -87,19 +87,19 @@ private:
     Matrix<const float> reconstructions(data::Range range, std::vector<float>& room) const {
         const Matrix<const float> x = probing_.pixels.held_out.matrix().some_rows(range.begin, range.size());
         const Matrix<float> out(room.data(), x.rows(), x.columns());
-        probing_.trained.model->reconstruct(probing_.trained.values.span(), x, out);
+        probing_.asked.model().reconstruct(probing_.asked.values(), x, out);
         return out;
     }
 
     Matrix<const float> draws(data::Range range, std::vector<float>& room) const {
-        const training::Trained& trained = probing_.trained;
+        AskedModel& asked = probing_.asked;
         std::vector<std::uint64_t> numbers(range.size());
         std::iota(numbers.begin(), numbers.end(), range.begin);
-        std::vector<float> codes(range.size() * trained.model->latent());
-        const Matrix<float> z(codes.data(), range.size(), trained.model->latent());
-        fill_normal_rows({trained.config.seed, prior_draws, 0}, numbers, 0, z);
+        std::vector<float> codes(range.size() * asked.latent());
+        const Matrix<float> z(codes.data(), range.size(), asked.latent());
+        fill_normal_rows({asked.seed(), prior_draws, 0}, numbers, 0, z);
         const Matrix<float> out(room.data(), range.size(), probing_.pixels.fit.columns());
-        trained.model->decode(trained.values.span(), z, out);
+        asked.model().decode(asked.values(), z, out);
         return out;
     }
 

@@ -3,6 +3,7 @@
 
 #include "comm/node_memory.hpp"
 #include "comm/nodes.hpp"
+#include "commands/asked.hpp"
 #include "report/records.hpp"
 #include "report/terminal.hpp"
 #include "training/probe_data.hpp"
@@ -33,9 +34,6 @@ private:
     Matrix<float> matrix_;
 };
 
-/// Rows of a passed block.
-inline constexpr std::size_t probe_block = 256;
-
 /// Of the samples to fit to, and of those held out.
 struct Features {
     std::string name; ///< "codes, 20 posterior means"
@@ -46,14 +44,13 @@ struct Features {
 void load_samples(const training::LabelledSamples& part, data::Binarize binarize, std::uint32_t seed, SharedRows& rows);
 
 struct Probing {
-    const comm::Nodes& nodes;
+    AskedModel& asked;
     report::Terminal& terminal;
-    training::Trained& trained;
     const training::ProbeData& data;
     const Features &pixels, &codes;
     report::Fields& fields; ///< rank 0's figures for --json
 
-    const comm::Communicator& world() const { return nodes.world(); }
+    const comm::Communicator& world() const { return asked.world; }
 };
 
 /// What the classes are, and each sample's as its place among them.

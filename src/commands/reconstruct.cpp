@@ -13,7 +13,6 @@
 namespace elbo::commands {
 namespace {
 
-constexpr std::size_t block_rows = 256; ///< of a pass: the same whoever makes it, so that ranks do not show in the bits
 constexpr std::size_t usual_samples = 32, most_in_picture = 1000, images_a_row = 16;
 
 class Reconstructing {
@@ -21,7 +20,7 @@ public:
     Reconstructing(const comm::Communicator& world, const ReconstructOptions& options)
         : options_(options),
           output_(ImageOutput::open(world, options)),
-          asked_(world, options, block_rows),
+          asked_(world, options),
           figures_(asked_.trained, asked_.data),
           terminal_(world.first(), report::Verbosity::normal) {}
 
@@ -29,7 +28,7 @@ public:
         asked_.world.together([&] { check(); });
         for (const std::string& line : asked_.introduction()) terminal_.line(line);
         comm::in_order(
-            asked_.world, data::batches_from(0, samples_.size(), block_rows), comm::Makers::all,
+            asked_.world, data::batches_from(0, samples_.size(), pass_rows), comm::Makers::all,
             [&](std::size_t block, std::vector<std::byte>& bytes) { make(block, bytes); },
             [&](std::size_t block, std::span<const std::byte> bytes) { take(block, bytes); });
         asked_.world.on_first([&] { conclude(); });
@@ -45,7 +44,7 @@ private:
     }
 
     data::Range block_of(std::size_t number) const {
-        const data::Range range = data::batch_at(number * block_rows, samples_.size(), block_rows);
+        const data::Range range = data::batch_at(number * pass_rows, samples_.size(), pass_rows);
         return {samples_.begin + range.begin, samples_.begin + range.end};
     }
 

@@ -40,66 +40,63 @@ CodeOptions codes_of(const SampleOptions& options, std::uint32_t seed) {
 class Sampling {
 public:
     Sampling(const comm::Communicator& world, const SampleOptions& options)
-        : world_(world),
-          options_(options),
+        : options_(options),
           terminal_(world.first(), report::Verbosity::normal),
-          trained_(training::open_trained(world, options.run, options.checkpoint, code_rows)),
-          nodes_(world, trained_.config.communication.shared),
-          seed_(options.seed.value_or(trained_.config.seed)),
-          rows_(std::clamp<std::size_t>(piece_bytes / (trained_.model->dimensions() * sizeof(float)), 1, code_rows)) {}
+          asked_(world, options),
+          seed_(options.seed.value_or(asked_.seed())),
+          rows_(std::clamp<std::size_t>(piece_bytes / (asked_.dimensions() * sizeof(float)), 1, pass_rows)) {}
 
     void run() {
-        const auto codes = open_code_source(nodes_, trained_, codes_of(options_, seed_));
-        world_.on_first([&] { open_output(); });
+        const comm::Communicator& world = asked_.world;
+        const auto codes = open_code_source(asked_, codes_of(options_, seed_));
+        world.on_first([&] { open_output(); });
         codes->prepare(terminal_);
         began_ = Clock::now();
-        std::vector<float> z(rows_ * trained_.model->latent());
+        std::vector<float> z(rows_ * asked_.latent());
         const std::uint64_t pieces = data::batches_from(0, options_.samples, rows_);
         comm::in_order(
-            world_, pieces, comm::Makers::all,
+            world, pieces, comm::Makers::all,
             [&](std::size_t piece, std::vector<std::byte>& bytes) {
                 make(*codes, data::batch_at(piece * rows_, options_.samples, rows_), z, bytes);
             },
             [&](std::size_t piece, std::span<const std::byte> bytes) {
                 take(data::batch_at(piece * rows_, options_.samples, rows_), bytes);
             });
-        world_.on_first([&] { conclude(); });
+        world.on_first([&] { conclude(); });
     }
 
 private:
     void open_output() {
-        const training::SeenValues values = training::seen_values(trained_);
-        if (options_.output.empty()) options_.output = default_name(options_, trained_);
-        output_ = open_sample_output(
-            {options_.output, options_.replace, options_.samples, trained_.sample_shape, values.range, values.text});
-        terminal_.line(fmt::format("model   {}", training::describe(trained_)));
+        const training::SeenValues values = training::seen_values(asked_.trained);
+        if (options_.output.empty()) options_.output = default_name(options_, asked_.trained);
+        output_ = open_sample_output({options_.output, options_.replace, options_.samples, asked_.trained.sample_shape,
+                                      values.range, values.text});
+        terminal_.line(fmt::format("model   {}", training::describe(asked_.trained)));
         if (!shows_images(options_.output)) terminal_.line("values  " + wrapped(values.text, 8).substr(8));
     }
 
     void make(CodeSource& codes, data::Range numbers, std::span<float> room, std::vector<std::byte>& bytes) {
         const std::size_t rows = numbers.size();
-        const Matrix<float> z(room.data(), rows, trained_.model->latent());
+        const Matrix<float> z(room.data(), rows, asked_.latent());
         codes.draw(numbers.begin, z);
-        bytes.resize(rows * trained_.model->dimensions() * sizeof(float));
-        const Matrix<float> x(reinterpret_cast<float*>(bytes.data()), rows, trained_.model->dimensions());
-        if (options_.mean) return trained_.model->decode(trained_.values.span(), z, x);
+        bytes.resize(rows * asked_.dimensions() * sizeof(float));
+        const Matrix<float> x(reinterpret_cast<float*>(bytes.data()), rows, asked_.dimensions());
+        if (options_.mean) return asked_.model().decode(asked_.values(), z, x);
         std::vector<std::uint64_t> samples(rows);
         std::iota(samples.begin(), samples.end(), numbers.begin);
-        trained_.model->draw(trained_.values.span(), z, {seed_, Purpose::likelihood, 0}, samples, 0, x);
+        asked_.model().draw(asked_.values(), z, {seed_, Purpose::likelihood, 0}, samples, 0, x);
     }
 
     void take(data::Range numbers, std::span<const std::byte> bytes) {
-        output_->add({reinterpret_cast<const float*>(bytes.data()), numbers.size(), trained_.model->dimensions()});
-        if (!terminal_.wants_live()) return;
-        const std::chrono::duration<double> passed = Clock::now() - began_;
-        const double rate = static_cast<double>(numbers.end) / std::max(passed.count(), 1e-9);
-        terminal_.live({"sampling", static_cast<double>(numbers.end) / static_cast<double>(options_.samples), "", rate,
-                        static_cast<double>(options_.samples - numbers.end) / rate});
+        output_->add({reinterpret_cast<const float*>(bytes.data()), numbers.size(), asked_.dimensions()});
+        if (terminal_.wants_live())
+            terminal_.live(report::progress("sampling", static_cast<double>(numbers.end),
+                                            static_cast<double>(options_.samples), began_));
     }
 
     void conclude() {
         const std::string what = options_.mean ? "E[x | z]" : "a draw of p(x | z)";
-        const std::string found = output_->commit({{"checkpoint", trained_.checkpoint.string()},
+        const std::string found = output_->commit({{"checkpoint", asked_.trained.checkpoint.string()},
                                                    {"x", what},
                                                    {"z", from_text()},
                                                    {"seed", fmt::format("{}", seed_)}});
@@ -112,11 +109,9 @@ private:
         return fmt::format("{} at temperature {:g}", options_.from, options_.temperature);
     }
 
-    const comm::Communicator& world_;
     SampleOptions options_;
     report::Terminal terminal_;
-    training::Trained trained_;
-    comm::Nodes nodes_;
+    AskedModel asked_;
     std::uint32_t seed_;
     std::size_t rows_;                     ///< of a piece: by the model alone, so that ranks do not show in the bits
     std::unique_ptr<SampleOutput> output_; ///< rank 0's

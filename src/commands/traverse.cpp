@@ -16,7 +16,6 @@
 namespace elbo::commands {
 namespace {
 
-constexpr std::size_t block_rows = 256; ///< of a pass: the same whoever makes it, so that ranks do not show in the bits
 constexpr std::uint64_t most_samples = 10000; ///< that KLs are means over
 constexpr std::size_t most_steps = 100;
 
@@ -42,9 +41,9 @@ std::vector<double> kls_of(Asked& asked, data::Range samples) {
 std::vector<Ranked> rank_dimensions(Asked& asked, std::uint64_t count) {
     data::Statistics statistics(asked.latent());
     comm::in_order(
-        asked.world, data::batches_from(0, count, block_rows), comm::Makers::all,
+        asked.world, data::batches_from(0, count, pass_rows), comm::Makers::all,
         [&](std::size_t block, std::vector<std::byte>& bytes) {
-            const std::vector<double> kls = kls_of(asked, data::batch_at(block * block_rows, count, block_rows));
+            const std::vector<double> kls = kls_of(asked, data::batch_at(block * pass_rows, count, pass_rows));
             const auto some = std::as_bytes(std::span(kls));
             bytes.assign(some.begin(), some.end());
         },
@@ -128,7 +127,7 @@ Exit traverse(const TraverseOptions& options) {
     require_numbers(options);
     return on_ranks([&](const comm::Communicator& world) {
         const ImageOutput output = ImageOutput::open(world, options);
-        Asked asked(world, options, block_rows);
+        Asked asked(world, options);
         world.together([&] {
             if (output.is_picture()) asked.require_images(options.output);
             asked.require_sample("--sample", options.sample);

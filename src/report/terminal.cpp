@@ -5,10 +5,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <utility>
 
 namespace elbo::report {
 
@@ -24,6 +26,13 @@ bool output_is_terminal() {
 }
 
 } // namespace
+
+LiveLine progress(std::string what, double done, double all, std::chrono::steady_clock::time_point began,
+                  std::string figures) {
+    const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - began;
+    const double rate = done / std::max(passed.count(), 1e-9);
+    return {std::move(what), done / all, std::move(figures), rate, (all - done) / std::max(rate, 1e-9)};
+}
 
 Terminal::Terminal(bool speaks, Verbosity verbosity)
     : speaks_(speaks), is_terminal_(output_is_terminal()), verbosity_(verbosity) {}

@@ -32,6 +32,10 @@ struct LiveLine {
     double seconds_left = 0;
 };
 
+/// Work of which `done` of `all` is behind it, and that goes on as fast as since it began.
+LiveLine progress(std::string what, double done, double all, std::chrono::steady_clock::time_point began,
+                  std::string figures = "");
+
 /// Writes to standard output; errors and warnings go to standard error. Silent where `speaks` is false (ranks but 0).
 class Terminal {
 public:

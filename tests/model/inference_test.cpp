@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
 
 namespace elbo::model {
 namespace {
@@ -32,6 +33,19 @@ Found infer(LinearGaussian& linear, std::string_view name, const InferenceOption
     return found;
 }
 
+struct Near {
+    double value, tolerance;
+};
+
+void expect_moments(std::span<const float> draws, Near mean, Near variance) {
+    const auto count = static_cast<double>(draws.size());
+    double sum = 0, squares = 0;
+    for (const float z : draws) sum += z;
+    for (const float z : draws) squares += (z - sum / count) * (z - sum / count);
+    EXPECT_NEAR(sum / count, mean.value, mean.tolerance);
+    EXPECT_NEAR(squares / count, variance.value, variance.tolerance);
+}
+
 TEST(Inference, ByTheEncoderIsItsGaussian) {
     LinearGaussian linear;
     constexpr std::size_t draws = 4000;
@@ -39,15 +53,9 @@ TEST(Inference, ByTheEncoderIsItsGaussian) {
     for (std::size_t i = 0; i < 4; ++i) {
         EXPECT_NEAR(found.mean[i], 0.5 * (linear.x[2 * i] - linear.x[2 * i + 1]), 1e-6);
         EXPECT_NEAR(found.log_variance[i], -0.8, 1e-6);
-        double sum = 0, squares = 0;
-        for (std::size_t k = 0; k < draws; ++k) {
-            const double away = found.z[i * draws + k] - found.mean[i];
-            sum += away;
-            squares += away * away;
-        }
         const double variance = std::exp(-0.8); // within five standard errors
-        EXPECT_NEAR(sum / draws, 0, 5 * std::sqrt(variance / draws));
-        EXPECT_NEAR(squares / draws, variance, 5 * variance * std::sqrt(2.0 / draws));
+        expect_moments(std::span(found.z).subspan(i * draws, draws), {found.mean[i], 5 * std::sqrt(variance / draws)},
+                       {variance, 5 * variance * std::sqrt(2.0 / draws)});
     }
 }
 
@@ -62,11 +70,8 @@ TEST(Inference, ByImportanceNearsTheExactPosterior) {
         EXPECT_LE(found.figure[i], candidates);
         EXPECT_NEAR(found.mean[i], linear.posterior_mean(i), 0.02);
         EXPECT_NEAR(std::exp(found.log_variance[i]), LinearGaussian::posterior_variance, 0.02);
-        double sum = 0, squares = 0;
-        for (std::size_t k = 0; k < draws; ++k) sum += found.z[i * draws + k];
-        for (std::size_t k = 0; k < draws; ++k) squares += std::pow(found.z[i * draws + k] - sum / draws, 2);
-        EXPECT_NEAR(sum / draws, linear.posterior_mean(i), 0.05);
-        EXPECT_NEAR(squares / draws, LinearGaussian::posterior_variance, 0.03);
+        expect_moments(std::span(found.z).subspan(i * draws, draws), {linear.posterior_mean(i), 0.05},
+                       {LinearGaussian::posterior_variance, 0.03});
     }
 }
 
@@ -80,11 +85,8 @@ TEST(Inference, ByChainsNearsTheExactPosterior) {
         EXPECT_LE(found.figure[i], 1);
         EXPECT_NEAR(found.mean[i], linear.posterior_mean(i), 0.03);
         EXPECT_NEAR(std::exp(found.log_variance[i]), LinearGaussian::posterior_variance, 0.03);
-        double sum = 0, squares = 0;
-        for (std::size_t k = 0; k < draws; ++k) sum += found.z[i * draws + k];
-        for (std::size_t k = 0; k < draws; ++k) squares += std::pow(found.z[i * draws + k] - sum / draws, 2);
-        EXPECT_NEAR(sum / draws, linear.posterior_mean(i), 0.05);
-        EXPECT_NEAR(squares / draws, LinearGaussian::posterior_variance, 0.03);
+        expect_moments(std::span(found.z).subspan(i * draws, draws), {linear.posterior_mean(i), 0.05},
+                       {LinearGaussian::posterior_variance, 0.03});
     }
 }
 
