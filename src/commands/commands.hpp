@@ -77,8 +77,10 @@ struct EvaluateOptions : TrainedOptions {
     std::optional<std::size_t> draws; ///< of the posterior, a sample; 100, chains 10
     std::optional<std::size_t> steps; ///< of a chain; 100
     bool gap = false;                 ///< split the variational gap
-    std::string json;                 ///< a file for the figures; empty: none
-    std::string per_sample;           ///< a file for those of every sample, .h5 or .csv; empty: none
+    bool features = false;            ///< distances in the features of a classifier too
+    std::string labels;     ///< FILE:/dataset for that classifier; empty: as configured, or beside the samples
+    std::string json;       ///< a file for the figures; empty: none
+    std::string per_sample; ///< a file for those of every sample, .h5 or .csv; empty: none
 };
 Exit evaluate(const EvaluateOptions& options);
 
@@ -127,7 +129,6 @@ struct ProbeOptions : TrainedOptions {
     std::string labels, held_out_labels; ///< FILE:/dataset; empty: as configured, or beside the samples
     double held_out = 0.2;               ///< of one dataset that is divided
     std::size_t most = 100000;           ///< samples to fit to, and to try on
-    bool features = false;               ///< distances in the features of a classifier too
     std::string json;                    ///< a file for the figures; empty: none
 };
 Exit probe(const ProbeOptions& options);

@@ -3,6 +3,7 @@
 #include "comm/pieces.hpp"
 #include "commands/commands.hpp"
 #include "commands/evaluation_report.hpp"
+#include "commands/feature_distances.hpp"
 #include "commands/kl_split.hpp"
 #include "commands/on_ranks.hpp"
 #include "commands/output_file.hpp"
@@ -16,6 +17,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 namespace elbo::commands {
 namespace {
@@ -60,6 +62,7 @@ void check(const EvaluateOptions& options) {
     if (options.steps && !annealed(options)) reject("--steps is of --method ais");
     require_number("--samples", options.draws, most_draws);
     require_number("--steps", options.steps, most_steps);
+    if (!options.labels.empty() && !options.features) reject("--labels {}: is of --features", options.labels);
     require_folder("--json", options.json);
     require_folder("--per-sample", options.per_sample);
 }
@@ -74,7 +77,9 @@ public:
           found_(asked_.latent(), sampler_->levels()),
           gap_(asked_.trained, pass_rows, options.gap),
           reconstruction_(asked_.trained, asked_.data),
-          splitting_(asked_.data.size(), asked_.latent()) {}
+          splitting_(asked_.data.size(), asked_.latent()) {
+        if (options.features) features_.emplace(asked_, options.labels);
+    }
 
     void run() {
         const comm::Communicator& world = asked_.world;
@@ -85,6 +90,7 @@ public:
             [&](std::size_t block, std::vector<std::byte>& bytes) { estimate(block, bytes); },
             [&](std::size_t block, std::span<const std::byte> bytes) { take(block, bytes); });
         split_ = splitting_.split(world, asked_.seed());
+        if (features_) features_->measure(terminal_);
         world.on_first([&] { conclude(); });
     }
 
@@ -158,7 +164,10 @@ private:
             about.emplace_back("draws", fmt::format("{}", found_.draws()));
             figures_->commit(about);
         }
-        const EvaluationReport report{options_, asked_, found_, gap_, reconstruction_, split_, splitting_.samples()};
+        const EvaluationReport report{options_,        asked_,
+                                      found_,          gap_,
+                                      reconstruction_, features_ ? &*features_ : nullptr,
+                                      split_,          splitting_.samples()};
         for (const std::string& line : report.lines()) terminal_.line(line);
         if (!options_.json.empty()) storage::write_whole(options_.json, report::object_text(report.fields()) + "\n");
         const std::chrono::duration<double> passed = Clock::now() - began_;
@@ -174,6 +183,7 @@ private:
     GapFigures gap_;
     ReconstructionFigures reconstruction_; ///< means: rank 0's
     KlSplitting splitting_;
+    std::optional<FeatureDistances> features_;
     model::KlSplit split_;                   ///< rank 0's
     std::unique_ptr<SampleFigures> figures_; ///< rank 0's, where they are asked for
     Clock::time_point began_;

@@ -83,6 +83,10 @@ std::vector<std::string> EvaluationReport::bound_lines() const {
     lines.push_back(fmt::format("{:<24} {:>12.4f}", "bits/dimension", bits_per_dimension()));
     lines.emplace_back();
     std::ranges::copy(reconstruction.lines(), std::back_inserter(lines));
+    if (features != nullptr) {
+        lines.emplace_back();
+        std::ranges::copy(features->lines(), std::back_inserter(lines));
+    }
     lines.push_back(fmt::format("\nweights  effective sample size {:.1f} of {} (median; 1 in 20 samples below {:.1f})",
                                 found.effective_quantile(0.5), with_commas(found.draws()),
                                 found.effective_quantile(0.05)));
@@ -167,6 +171,7 @@ report::Fields EvaluationReport::fields() const {
         fields.emplace_back(fmt::format("code_variance.{}", d), dimensions[d].spread);
     }
     std::ranges::copy(reconstruction.fields(), std::back_inserter(fields));
+    if (features != nullptr) std::ranges::copy(features->fields(), std::back_inserter(fields));
     return fields;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "commands/asked.hpp"
+#include "commands/feature_distances.hpp"
 #include "commands/gap_figures.hpp"
 #include "commands/reconstruction_figures.hpp"
 #include "model/aggregate.hpp"
@@ -27,6 +28,7 @@ struct EvaluationReport {
     const model::Evaluation& found;
     const GapFigures& gap;
     const ReconstructionFigures& reconstruction;
+    const FeatureDistances* features; ///< nullptr: not asked for
     const model::KlSplit& split;
     std::size_t split_samples; ///< that the split is of
 

@@ -16,34 +16,6 @@
 
 namespace elbo::commands {
 
-SharedRows::SharedRows(const comm::Nodes& nodes, std::size_t rows, std::size_t columns, const std::string& what)
-    : nodes_(nodes),
-      memory_(std::make_unique<comm::NodeMemory>(nodes.node(), rows * columns * sizeof(float), what)),
-      matrix_(reinterpret_cast<float*>(memory_->data()), rows, columns) {}
-
-void SharedRows::fill(const std::function<void(data::Range rows, Matrix<float> block)>& make) {
-    const auto rank = static_cast<std::uint64_t>(nodes_.node().rank());
-    const auto ranks = static_cast<std::uint64_t>(nodes_.node().size());
-    nodes_.world().together([&] {
-        for (std::uint64_t block = rank; block * pass_rows < matrix_.rows(); block += ranks) {
-            const data::Range rows = data::batch_at(block * pass_rows, matrix_.rows(), pass_rows);
-            make(rows, matrix_.some_rows(rows.begin, rows.size()));
-        }
-    });
-}
-
-void load_samples(const training::LabelledSamples& part, data::Binarize binarize, std::uint32_t seed,
-                  SharedRows& rows) {
-    rows.fill([&](data::Range range, Matrix<float> block) {
-        data::Loader loader(*part.samples, binarize, 1);
-        for (std::size_t i = 0; i < range.size(); ++i) {
-            const std::uint64_t row = part.rows[range.begin + i];
-            const data::Rows sample = loader.take(data::Range{row, row + 1}, {seed, Purpose::validation_binarize, 0});
-            std::ranges::copy(sample.x.row(0), block.row(i).begin());
-        }
-    });
-}
-
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -64,9 +36,6 @@ public:
                 classes_ = classes_of(data_);
             else
                 factors_ = factors_of(data_);
-            if (options_.features && !classes_)
-                reject("{}: --features needs classes, one number a sample; found {} columns", data_.fit.labels.name,
-                       data_.fit.labels.columns.size());
         });
     }
 
@@ -78,12 +47,11 @@ public:
         Features codes = features(fmt::format("codes, {} means", latent), latent);
         for (const auto& [part, rows, means] : {std::tuple(&data_.fit, &pixels.fit, &codes.fit),
                                                 std::tuple(&data_.held_out, &pixels.held_out, &codes.held_out)}) {
-            load_samples(*part, asked_.binarize(), asked_.seed(), *rows);
+            load(*part, *rows);
             encode(*rows, *means);
         }
         const Probing probing{asked_, terminal_, data_, pixels, codes, fields_};
         if (classes_) probe_classes(probing, *classes_);
-        if (options_.features) probe_features(probing, *classes_);
         if (factors_) probe_factors(probing, *factors_);
         asked_.world.on_first([&] {
             if (!options_.json.empty()) storage::write_whole(options_.json, report::object_text(fields_));
@@ -112,6 +80,13 @@ private:
     Features features(const std::string& name, std::size_t columns) const {
         return {name, SharedRows(asked_.nodes, data_.fit.rows.size(), columns, name),
                 SharedRows(asked_.nodes, data_.held_out.rows.size(), columns, name)};
+    }
+
+    void load(const training::LabelledSamples& part, SharedRows& rows) const {
+        rows.fill([&](data::Range range, Matrix<float> block) {
+            load_rows(*part.samples, std::span(part.rows).subspan(range.begin, range.size()), asked_.binarize(),
+                      asked_.seed(), block);
+        });
     }
 
     void encode(const SharedRows& rows, SharedRows& means) {

@@ -18,7 +18,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t most_classes = 10000;
 constexpr std::size_t most_pca_dimensions = 4096; ///< covariances beyond take minutes and hundreds of MiB
 constexpr std::array<std::size_t, 2> neighbours = {1, 5};
 
@@ -87,14 +86,18 @@ private:
     }
 
     /// What the same components are as a model of the samples' density.
-    void tell_ppca(const classical::Covariance& moments, std::size_t latents) const {
+    void tell_ppca(const classical::Covariance& moments, std::size_t latents) {
         const classical::Covariance others =
             classical::covariance_of(probing_.world(), probing_.pixels.held_out.matrix());
         probing_.world().on_first([&] {
             const std::optional<classical::Ppca> model = classical::fit_ppca(moments, latents);
             if (!model) return;
-            probing_.fields.emplace_back("ppca.log_likelihood.fit", model->mean_log_density(moments));
-            probing_.fields.emplace_back("ppca.log_likelihood.held_out", model->mean_log_density(others));
+            const double fit = model->mean_log_density(moments), held_out = model->mean_log_density(others);
+            about_pca_ += fmt::format(" As a model of their density (probabilistic PCA) it has log p(x) = {:.2f} nats "
+                                      "a sample on those fitted to, {:.2f} on those held out.",
+                                      fit, held_out);
+            probing_.fields.emplace_back("ppca.log_likelihood.fit", fit);
+            probing_.fields.emplace_back("ppca.log_likelihood.held_out", held_out);
         });
     }
 
@@ -173,30 +176,6 @@ private:
 };
 
 } // namespace
-
-Classes classes_of(const training::ProbeData& data) {
-    const data::LabelValues& fit = data.fit.labels;
-    Classes classes;
-    for (std::size_t i = 0; i < fit.values.size(); ++i)
-        if (std::floor(fit.values[i]) != fit.values[i])
-            reject("{}: holds {:.6g} for sample {}; classes are whole numbers, and factors need two columns or more",
-                   fit.name, fit.values[i], with_commas(data.fit.rows[i]));
-    std::vector<double> all = fit.values;
-    all.insert(all.end(), data.held_out.labels.values.begin(), data.held_out.labels.values.end());
-    classes.values = data::different_values({all.data(), all.size(), 1}, 0, most_classes);
-    if (classes.values.empty())
-        reject("{}: more than {} different values; are these classes?", fit.name, with_commas(most_classes));
-    classes.fit = data::places_of(fit.matrix(), 0, classes.values);
-    classes.held_out = data::places_of(data.held_out.labels.matrix(), 0, classes.values);
-    std::vector<bool> seen(classes.values.size());
-    for (const std::uint32_t c : classes.fit) seen[c] = true;
-    if (std::ranges::count(seen, true) < 2)
-        reject("{}: all {} samples to fit to are of class {:.6g}; a classifier needs two classes", fit.name,
-               with_commas(fit.rows()), fit.values.front());
-    classes.unseen =
-        static_cast<std::size_t>(std::ranges::count_if(classes.held_out, [&](std::uint32_t c) { return !seen[c]; }));
-    return classes;
-}
 
 void probe_classes(const Probing& probing, const Classes& classes) { ClassProbe(probing, classes).run(); }
 

@@ -38,6 +38,8 @@ Words evaluate_words() {
               "K");
     words.add("--steps", &options->steps, "ais: distributions from posterior to model (100)", "T");
     words.add("--gap", &options->gap, "how much of the variational gap is the encoder's, and how much the family's");
+    words.add("--features", &options->features, "feature distances, by a classifier of the training data's labels");
+    words.add("--labels", &options->labels, "for it, FILE.h5:/DATASET (data.labels, else y)", "L");
     words.add("--json", &options->json, "write the figures as JSON", "FILE");
     words.add("--per-sample", &options->per_sample, "write those of every sample, .h5 or .csv", "FILE");
     words.run = [options] { return evaluate(*options); };
@@ -110,7 +112,6 @@ Words probe_words() {
     words.add("--labels", &options->labels, "FILE.h5:/DATASET of classes or factors (data.labels, else y)", "L");
     words.add("--held-out-labels", &options->held_out_labels, "of the samples held out, a dataset of their own", "L");
     words.add("--held-out", &options->held_out, "fraction held out of one dataset that is divided (0.2)", "F");
-    words.add("--features", &options->features, "distances in features of a classifier trained on the labels");
     words.add("--samples", &options->most, "to fit to, and to try on, at most (100000)", "N");
     words.add("--json", &options->json, "write the figures as JSON", "FILE");
     words.run = [options] { return probe(*options); };

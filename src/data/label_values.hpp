@@ -17,7 +17,7 @@ struct LabelValues {
     std::vector<std::string> columns; ///< as the file's attribute `columns` has them, else "1", "2" ...
     std::vector<double> values;       ///< [rows, columns]
 
-    std::size_t rows() const { return values.size() / columns.size(); }
+    std::size_t rows() const { return columns.empty() ? 0 : values.size() / columns.size(); }
     Matrix<const double> matrix() const { return {values.data(), rows(), columns.size()}; }
 };
 

@@ -97,8 +97,9 @@ public:
     ProbeData read() {
         ProbeData data;
         data.fit.samples = samples_of(texts_.fit, preferred_train);
-        data.held_out.samples =
-            texts_.held_out.empty() ? data.fit.samples : samples_of(texts_.held_out, preferred_validation);
+        if (!request_.fit_alone)
+            data.held_out.samples =
+                texts_.held_out.empty() ? data.fit.samples : samples_of(texts_.held_out, preferred_validation);
         nodes_.world().together([&] { choose_rows(data); });
         nodes_.world().together([&] { read_labels(data); });
         return data;
@@ -112,14 +113,14 @@ private:
     void choose_rows(ProbeData& data) const {
         const std::uint64_t rows = data.fit.samples->size();
         data.fit.rows = all_of(rows);
-        data.held_out.rows = all_of(data.held_out.samples->size());
+        if (data.held_out.samples) data.held_out.rows = all_of(data.held_out.samples->size());
         if (texts_.held_out.empty()) {
             if (rows < 2) reject("{}: has one sample; a probe needs two", data.fit.samples->name());
             const bool as_configured = request_.data.empty() && settings_.validation_fraction;
             const data::Split split(rows, as_configured ? *settings_.validation_fraction : request_.held_out,
                                     settings_.split_seed);
             data.fit.rows = part_of(split, data::Split::Part::train);
-            data.held_out.rows = part_of(split, data::Split::Part::validation);
+            if (data.held_out.samples) data.held_out.rows = part_of(split, data::Split::Part::validation);
         }
         for (LabelledSamples* part : {&data.fit, &data.held_out})
             part->rows = thinned(std::move(part->rows), request_.most, settings_.split_seed);
@@ -132,6 +133,7 @@ private:
                                                                     : open_data(texts_.labels, "/train/y", settings_);
         data::require_fit(labels.info(), fit);
         data.fit.labels = data::read_labels(labels, data.fit.rows);
+        if (!data.held_out.samples) return;
         if (texts_.held_out.empty()) {
             if (!request_.held_out_labels.empty())
                 reject("--held-out-labels {}: what is held out is a part of {}, whose labels --labels names",

@@ -18,6 +18,7 @@ struct ProbeRequest {
     std::string held_out_labels; ///< of the others, where these are a dataset of their own
     double held_out = 0.2;       ///< of samples that are divided
     std::uint64_t most = 100000; ///< samples of either part
+    bool fit_alone = false;      ///< what is held out is left out
 };
 
 /// Rows of a dataset by their numbers, ascending, and their labels.

@@ -117,6 +117,43 @@ class Evaluate(elbo_cli.Case):
         self.assertIn("\n  amortisation ", said)
         self.assertNotIn("gap_split", self.figures("--samples", 1)[0])
 
+    def test_distances_of_features(self):
+        alone, said = self.figures("--samples", 1, "--features")
+        for ranks in (2, 3):
+            self.assertEqual(self.figures("--samples", 1, "--features", ranks=ranks)[0], alone)
+        distance = alone["feature_distance"]
+        self.assertRegex(said, f"\n  reconstructions +{distance['reconstructions']:.4f}\n")
+        self.assertIn("on sprites.h5:/train/y", " ".join(said.split()))
+        # A model of two epochs is farther from the data than the data's parts are from each other.
+        self.assertLess(0, distance["train"])
+        self.assertLess(distance["train"], distance["reconstructions"])
+        self.assertLess(distance["train"], distance["prior"])
+        self.assertGreater(distance["classifier"]["accuracy"], 0.5)
+        self.assertIn("300 samples are few", said)
+        for line in said.splitlines():
+            self.assertLessEqual(len(line), 80, line)
+        named = self.figures("--samples", 1, "--features", "--labels", "sprites.h5:/train/y")[0]
+        self.assertEqual(named["feature_distance"], distance)
+        self.assertNotIn("feature_distance", self.figures("--samples", 1)[0])
+        itself = self.figures("--samples", 1, "--features", "--data", "sprites.h5:/train/x")[0]["feature_distance"]
+        self.assertAlmostEqual(itself["train"], 0, places=9)
+
+    def test_features_are_of_samples_as_they_are_where_the_model_binarises(self):
+        grey, _ = self.figures("--samples", 1, "--features")
+        self.elbo("train", "small.yaml", "data.binarize=dynamic", "output=runs/binary")
+        self.elbo("evaluate", "runs/binary", "--samples", 1, "--features", "--json", "binary.json")
+        binary = json.loads((self.folder / "binary.json").read_text(encoding="utf-8"))
+        self.assertEqual(binary["feature_distance"]["train"], grey["feature_distance"]["train"])
+        self.assertNotEqual(binary["elbo"], grey["elbo"])
+
+    def test_features_of_a_part_of_the_data(self):
+        """Where one dataset is divided, the classifier knows the training part alone."""
+        self.elbo("train", "small.yaml", "data.validation=~", "data.validation.fraction=0.25", "output=runs/split")
+        self.elbo("evaluate", "runs/split", "--samples", 1, "--features", "--json", "split.json")
+        split = json.loads((self.folder / "split.json").read_text(encoding="utf-8"))
+        self.assertEqual(split["samples"], 50)
+        self.assertGreater(split["feature_distance"]["train"], 0)
+
     def test_checkpoints_by_name(self):
         steps = sorted(path.name for path in (self.folder / "runs/small/checkpoints").glob("step-*.h5"))
         self.assertEqual(steps, ["step-00000004.h5", "step-00000008.h5"])
@@ -131,6 +168,11 @@ class Evaluate(elbo_cli.Case):
         self.assertIn("no such run", self.refused("runs/none"))
         self.assertIn("holds no checkpoint", self.refused("."))
         self.assertIn("--samples 0", self.refused("runs/small", "--samples", 0))
+        self.assertIn("--labels sprites.h5:/train/y: is of --features",
+                      self.refused("runs/small", "--labels", "sprites.h5:/train/y"))
+        for ranks in (None, 2):
+            self.assertIn("--features needs classes, one number a sample; found 5 columns",
+                          self.refused("runs/small", "--features", "--labels", "sprites.h5:/train/factors", ranks=ranks))
         self.assertIn(".h5 or .csv", self.refused("runs/small", "--per-sample", "x.txt"))
         self.assertIn("--method mcmc: expected iwae or ais", self.refused("runs/small", "--method", "mcmc"))
         self.assertIn("--steps is of --method ais", self.refused("runs/small", "--steps", 5))

@@ -43,29 +43,6 @@ class Classes(Probe):
             for ranks in (1, 2, 3):
                 self.assertEqual(self.figures(*arguments, ranks=ranks), alone)
 
-    def test_distances_of_features(self):
-        alone = self.figures("--features")
-        for ranks in (2, 3):
-            self.assertEqual(self.figures("--features", ranks=ranks), alone)
-        found, said = alone
-        distances = found["features"]["distance"]
-        self.assertRegex(said, f"reconstructions of those held out +{distances['reconstructions']:.4f}\n")
-        # A model of two epochs is farther from the samples than they are from each other.
-        self.assertLess(0, distances["fit"])
-        self.assertLess(distances["fit"], distances["reconstructions"])
-        self.assertLess(distances["fit"], distances["prior"])
-        self.assertGreater(found["features"]["accuracy"], 0.34)
-        self.assertIn("300 samples are few", said)
-
-    def test_samples_are_compared_as_they_are_where_the_model_binarises(self):
-        self.elbo("train", "small.yaml", "data.binarize=dynamic", "output=runs/binary")
-        found = {}
-        for run in ("small", "binary"):
-            self.elbo("probe", f"runs/{run}", "--features", "--json", f"{run}.json")
-            found[run] = json.loads((self.folder / f"{run}.json").read_text(encoding="utf-8"))
-        self.assertEqual(found["small"]["features"]["distance"]["fit"], found["binary"]["features"]["distance"]["fit"])
-        self.assertNotEqual(found["small"]["samples"], found["binary"]["samples"])
-
     def test_figures_are_those_of_the_samples(self):
         found, said = self.figures()
         self.assertIn("sprites.h5:/train/x, 600 samples", said)
@@ -77,13 +54,22 @@ class Classes(Probe):
 x, y, tried, truth = (file[name][()] for name in ("train/x", "train/y", "test/x", "test/y"))
 x, tried = x.reshape(len(x), -1) / 255, tried.reshape(len(tried), -1) / 255
 distances = (tried ** 2).sum(1)[:, None] + (x ** 2).sum(1) - 2 * tried @ x.T
-values = numpy.linalg.eigvalsh(numpy.cov(x.T, bias=True))
-print(json.dumps({"commonest": (truth == numpy.bincount(y).argmax()).mean(),
+covariance = numpy.cov(x.T, bias=True)
+values, axes = numpy.linalg.eigh(covariance)
+rest = values[:-4].mean()
+model = axes * numpy.append(numpy.full(len(values) - 4, rest), values[-4:]) @ axes.T
+away = tried - x.mean(0)
+density = -0.5 * ((away @ numpy.linalg.inv(model) * away).sum(1).mean() + numpy.linalg.slogdet(2 * numpy.pi * model)[1])
+print(json.dumps({"commonest": (truth == numpy.bincount(y).argmax()).mean(), "density": density,
                   "nearest": (y[distances.argmin(1)] == truth).mean(), "explained": values[-4:].sum() / values.sum()}))
 """)
         self.assertAlmostEqual(found["commonest"]["accuracy"], truth["commonest"])
         self.assertAlmostEqual(found["samples"]["nearest_1"]["accuracy"], truth["nearest"], delta=0.5 / self.TEST)
         self.assertAlmostEqual(found["pca"]["explained"], truth["explained"], places=5)
+        density = found["ppca"]["log_likelihood"]
+        self.assertAlmostEqual(density["held_out"], truth["density"], delta=1e-3 * abs(truth["density"]))
+        self.assertIn(f"log p(x) = {density['fit']:.2f} nats a sample on those fitted to, {density['held_out']:.2f} on "
+                      "those held out", " ".join(said.split()))
         for kind in ("linear", "nearest_1", "nearest_5"):
             for features in ("codes", "pca", "samples"):
                 accuracy, error = (found[features][kind][name] for name in ("accuracy", "error"))
@@ -157,8 +143,6 @@ class Factors(Probe):
         alone, said = self.figures("--labels", "sprites.h5:/train/factors")
         for ranks in (1, 2, 3):
             self.assertEqual(self.figures("--labels", "sprites.h5:/train/factors", ranks=ranks), (alone, said))
-        self.assertIn("--features needs classes, one number a sample; found 5 columns",
-                      self.refused("runs/small", "--labels", "sprites.h5:/train/factors", "--features"))
         for name in ("shape", "scale", "rotation", "x", "y"):
             self.assertIn(f"\n{name} ", said)
             self.assertIn(name, alone["mig"])
