@@ -1,15 +1,17 @@
-// Codes of samples as a file, in the dataset's order: HDF5, or of their means NumPy's format, by its name.
+// Codes of samples as a file, in the dataset's order: HDF5, or of their means NumPy's format, by its name. Every rank
+// writes the rows that it has made, where it sees the file.
 #pragma once
 
+#include "comm/communicator.hpp"
 #include "numerics/view.hpp"
+#include "storage/row_file.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace elbo::commands {
@@ -20,6 +22,7 @@ struct CodeOutputOptions {
     std::uint64_t samples = 0;
     std::size_t latent = 0, draws = 1; ///< draws: of z a sample; 0: none
     std::string_view figure;           ///< a value for each sample besides; "": there is none
+    storage::FileTexts texts;          ///< that say where it comes from
 };
 
 /// Of some samples, [rows, latent] each but z, [rows, draws * latent], and figure, [rows].
@@ -30,17 +33,28 @@ struct CodeRows {
 
 class CodeOutput {
 public:
-    virtual ~CodeOutput() = default;
-    /// Rows that follow those of the last call.
-    virtual void add(std::size_t rows, const CodeRows& codes) = 0;
-    /// The file appears, with texts that say where it comes from. Returns what is in it.
-    virtual std::string commit(const std::vector<std::pair<std::string, std::string>>& about) = 0;
+    /// Throws AgreedError where the file exists and is not to be replaced, its folder does not, or it cannot be
+    /// written. Collective.
+    CodeOutput(const comm::Communicator& world, const CodeOutputOptions& options);
+
+    /// False where some rank, on a host with other disks, does not see the file: rank 0 writes all rows then.
+    bool is_shared() const { return shared_; }
+    /// Rows from a sample's number on.
+    void write(std::uint64_t first, const CodeRows& codes);
+    /// The file appears. Collective.
+    void commit(const comm::Communicator& world);
+    /// What is in it: "/mean (300 x 4), ...".
+    std::string contents() const;
+
+private:
+    bool is_npy_;
+    std::optional<storage::RowFile> file_; ///< rank 0's
+    std::vector<storage::RowArray> arrays_;
+    std::optional<storage::RowWriter> writer_;
+    bool shared_ = false;
 };
 
 /// Throws InputError where the name ends in none of .h5 (.hdf5) and .npy.
 void require_code_name(const std::string& name);
-
-/// Throws InputError where the file exists and is not to be replaced, or its folder does not.
-std::unique_ptr<CodeOutput> open_code_output(const CodeOutputOptions& options);
 
 } // namespace elbo::commands

@@ -13,7 +13,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstring>
+#include <optional>
 
 namespace elbo::commands {
 namespace {
@@ -61,16 +61,15 @@ public:
 
     void run() {
         const comm::Communicator& world = asked_.world;
-        world.on_first([&] {
-            output_ = open_code_output(
-                {options_.output, options_.replace, asked_.data.size(), asked_.latent(), options_.draws, kind_.figure});
-            for (const std::string& line : asked_.introduction()) terminal_.line(line);
-        });
+        output_.emplace(world, CodeOutputOptions{options_.output, options_.replace, asked_.data.size(), asked_.latent(),
+                                                 options_.draws, kind_.figure, texts()});
+        for (const std::string& line : asked_.introduction()) terminal_.line(line);
         began_ = Clock::now();
         comm::in_order(
             world, data::batches_from(0, asked_.data.size(), pass_rows), comm::Makers::all,
             [&](std::size_t number, std::vector<std::byte>& bytes) { infer(samples_of(number), bytes); },
             [&](std::size_t number, std::span<const std::byte> bytes) { take(samples_of(number), bytes); });
+        output_->commit(world);
         world.on_first([&] { conclude(); });
     }
 
@@ -92,23 +91,31 @@ private:
                            at(block.log_variances_at(), block.latent),
                            at(block.z_at(), block.draws * block.latent),
                            {reinterpret_cast<double*>(bytes.data()), block.rows}});
+        const CodeRows codes = codes_in(bytes, block);
+        require_finite(samples, block, codes);
+        if (!output_->is_shared()) return;
+        output_->write(samples.begin, codes);
+        bytes.resize(block.means_at()); // what rank 0 needs of it
     }
 
     void take(data::Range samples, std::span<const std::byte> bytes) {
         const Block block = block_of(samples);
-        const auto floats = [&](std::size_t offset, std::size_t columns) {
-            return std::span(reinterpret_cast<const float*>(bytes.data() + offset), block.rows * columns);
-        };
-        const CodeRows codes = {floats(block.means_at(), block.latent),
-                                floats(block.log_variances_at(), block.latent),
-                                floats(block.z_at(), block.draws * block.latent),
-                                {reinterpret_cast<const double*>(bytes.data()), block.rows}};
-        require_finite(samples, block, codes);
-        output_->add(block.rows, codes);
-        if (!kind_.figure.empty()) figures_.insert(figures_.end(), codes.figure.begin(), codes.figure.end());
+        if (!output_->is_shared()) output_->write(samples.begin, codes_in(bytes, block));
+        const std::span figures(reinterpret_cast<const double*>(bytes.data()), block.rows);
+        if (!kind_.figure.empty()) figures_.insert(figures_.end(), figures.begin(), figures.end());
         if (terminal_.wants_live())
             terminal_.live(report::progress("encoding", static_cast<double>(samples.end),
                                             static_cast<double>(asked_.data.size()), began_));
+    }
+
+    static CodeRows codes_in(std::span<const std::byte> bytes, const Block& block) {
+        const auto floats = [&](std::size_t offset, std::size_t columns) {
+            return std::span(reinterpret_cast<const float*>(bytes.data() + offset), block.rows * columns);
+        };
+        return {floats(block.means_at(), block.latent),
+                floats(block.log_variances_at(), block.latent),
+                floats(block.z_at(), block.draws * block.latent),
+                {reinterpret_cast<const double*>(bytes.data()), block.rows}};
     }
 
     void require_finite(data::Range samples, const Block& block, const CodeRows& codes) const {
@@ -123,21 +130,25 @@ private:
         }
     }
 
+    storage::FileTexts texts() const {
+        storage::FileTexts texts = asked_.about();
+        texts.emplace_back("posterior", kind_.name);
+        texts.emplace_back("seed", fmt::format("{}", seed_));
+        if (!kind_.figure.empty()) texts.emplace_back("candidates", fmt::format("{}", options_.candidates));
+        return texts;
+    }
+
     void conclude() {
-        auto about = asked_.about();
-        about.emplace_back("posterior", kind_.name);
-        about.emplace_back("seed", fmt::format("{}", seed_));
         std::string how = fmt::format("{}, {}", kind_.name, kind_.meaning);
         if (!kind_.figure.empty()) {
-            about.emplace_back("candidates", fmt::format("{}", options_.candidates));
             const auto middle = figures_.begin() + static_cast<std::ptrdiff_t>(figures_.size() / 2);
             std::ranges::nth_element(figures_, middle);
             how += fmt::format(" ({} each): {} {:.1f} (median)", with_commas(options_.candidates),
                                in_words(kind_.figure), *middle);
         }
-        const std::string contents = output_->commit(about);
         say("codes", how);
-        say("wrote", fmt::format("{}: {}", options_.output, contents));
+        say("wrote", fmt::format("{}: {}{}", options_.output, output_->contents(),
+                                 output_->is_shared() ? "" : "; by rank 0, since some hosts do not see the file"));
         const std::chrono::duration<double> passed = Clock::now() - began_;
         terminal_.line(
             fmt::format("\n{} samples in {}", with_commas(asked_.data.size()), human_duration(passed.count())));
@@ -159,8 +170,8 @@ private:
     Asked asked_;
     std::uint32_t seed_;
     std::unique_ptr<model::Inference> inference_;
-    std::unique_ptr<CodeOutput> output_; ///< rank 0's, as all that follows
-    std::vector<double> figures_;
+    std::optional<CodeOutput> output_;
+    std::vector<double> figures_; ///< rank 0's
     Clock::time_point began_;
 };
 

@@ -4,6 +4,7 @@
 #include "storage/dataset.hpp"
 #include "storage/files.hpp"
 #include "storage/hdf5.hpp"
+#include "storage/posix.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -21,20 +22,13 @@ namespace fs = std::filesystem;
 /// h5py's own choice: higher ones take much longer for little.
 constexpr unsigned gzip_level = 4;
 
-/// Takes disk space for a file ahead, so that a full disk shows before HDF5 has anything to flush to it. File systems
-/// that cannot do so are left to find out later.
-void reserve_space(const fs::path& temporary, const fs::path& destination, std::size_t bytes) {
-#ifdef FALLOC_FL_KEEP_SIZE
-    const int file = ::open(temporary.c_str(), O_RDWR | O_CLOEXEC);
-    if (file < 0) fail("{}: cannot be written: {}", destination.string(), std::strerror(errno));
-    const int result = ::fallocate(file, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes));
-    const int code = result == 0 ? 0 : errno;
-    ::close(file);
-    if (code == ENOSPC || code == EDQUOT || code == EFBIG) {
+/// Before HDF5 has anything to flush: after a full disk it may crash.
+void reserve(const fs::path& temporary, const fs::path& destination, std::size_t bytes) {
+    const Descriptor file(::open(temporary.c_str(), O_RDWR | O_CLOEXEC));
+    if (!file) fail("{}: cannot be written: {}", destination.string(), std::strerror(errno));
+    if (const int code = reserve_space(file.get(), bytes); code != 0)
         fail("{}: needs {} of disk: {}; free some space and run again", destination.string(),
              human_bytes(static_cast<double>(bytes)), std::strerror(code));
-    }
-#endif
 }
 
 /// Gives back what was reserved behind the file's end.
@@ -89,7 +83,7 @@ void DatasetFileWriter::create(const std::string& dataset, const Shape& shape, E
     const bool compressed = state_->compression == Compression::gzip;
     if (!compressed) { // else nobody knows how much it will be
         state_->reserved += elements(shape) * bytes_of(type);
-        reserve_space(state_->pending.path(), state_->destination, state_->reserved);
+        reserve(state_->pending.path(), state_->destination, state_->reserved);
     }
     const Hdf5Session session;
     const PropertiesHandle links = link_properties(), properties = dataset_properties();

@@ -17,8 +17,9 @@ std::string code_of(ElementType type) {
     return fmt::format("{}{}{}", bytes == 1 ? '|' : order, kind, bytes);
 }
 
-/// Magic, version, the header's length and the header, padded so that the data begins at a multiple of 64.
-std::string header_of(const Shape& shape, ElementType type) {
+} // namespace
+
+std::string npy_header(const Shape& shape, ElementType type) {
     std::string extents;
     for (const std::size_t extent : shape) extents += fmt::format("{}, ", extent);
     std::string text =
@@ -31,14 +32,12 @@ std::string header_of(const Shape& shape, ElementType type) {
     return header + text;
 }
 
-} // namespace
-
 NpyWriter::NpyWriter(const std::filesystem::path& file, const Shape& shape, ElementType type)
     : name_(file.string()),
       pending_(file),
       out_(pending_.path(), std::ios::binary),
       left_(elements(shape) * bytes_of(type)) {
-    const std::string header = header_of(shape, type);
+    const std::string header = npy_header(shape, type);
     out_.write(header.data(), static_cast<std::streamsize>(header.size()));
     require_written();
 }

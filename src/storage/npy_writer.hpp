@@ -12,6 +12,9 @@
 
 namespace elbo::storage {
 
+/// What stands before the values of an array: magic, version and a description, padded to a multiple of 64 bytes.
+std::string npy_header(const Shape& shape, ElementType type);
+
 /// A file that appears whole at commit() or not at all.
 class NpyWriter {
 public:

@@ -79,6 +79,25 @@ int read_at(int descriptor, std::size_t offset, std::span<std::byte> bytes) {
     return 0;
 }
 
+int write_at(int descriptor, std::size_t offset, std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+        const ssize_t done = ::pwrite(descriptor, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+        if (done < 0 && errno == EINTR) continue;
+        if (done < 0) return errno;
+        offset += static_cast<std::size_t>(done);
+        bytes = bytes.subspan(static_cast<std::size_t>(done));
+    }
+    return 0;
+}
+
+int reserve_space(int descriptor, std::size_t bytes) {
+#ifdef FALLOC_FL_KEEP_SIZE
+    if (::fallocate(descriptor, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes)) == 0) return 0;
+    if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG) return errno;
+#endif
+    return 0;
+}
+
 int sync(int descriptor) {
     while (::fsync(descriptor) != 0) {
         if (errno == EINTR) continue;

@@ -43,6 +43,13 @@ int read_some(int descriptor, std::size_t limit, std::string& text);
 /// Reads all of `bytes` from a place of the file; returns 0 or errno, ENODATA where the file ends before.
 int read_at(int descriptor, std::size_t offset, std::span<std::byte> bytes);
 
+/// Writes all of `bytes` to a place of the file; returns 0 or errno.
+int write_at(int descriptor, std::size_t offset, std::span<const std::byte> bytes);
+
+/// Takes disk space for a file ahead, so that a full disk shows before anything is computed for it; its length stays.
+/// Returns 0 or errno; file systems that cannot do so are no error, and left to find out later.
+int reserve_space(int descriptor, std::size_t bytes);
+
 /// fsync; returns 0 or errno. A file system that knows no fsync is no error: rename is then all there is.
 int sync(int descriptor);
 

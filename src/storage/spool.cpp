@@ -31,13 +31,8 @@ Spool::Spool(const std::filesystem::path& folder) : folder_(folder.string()), fi
 }
 
 void Spool::write(std::size_t offset, std::span<const std::byte> bytes) {
-    while (!bytes.empty()) {
-        const ssize_t done = ::pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
-        if (done < 0 && errno == EINTR) continue;
-        if (done < 0) fail("{}: a temporary file cannot be written: {}", folder_, write_message(errno));
-        offset += static_cast<std::size_t>(done);
-        bytes = bytes.subspan(static_cast<std::size_t>(done));
-    }
+    if (const int code = write_at(file_.get(), offset, bytes); code != 0)
+        fail("{}: a temporary file cannot be written: {}", folder_, write_message(code));
 }
 
 void Spool::read(std::size_t offset, std::span<std::byte> bytes) const {
