@@ -93,6 +93,20 @@ TEST(Disentanglement, OfPerfectCodesIsOne) {
     EXPECT_NEAR(votes.chance, 1.0 / 3, 0.03);
 }
 
+// A code's variance counts in units of its own over all samples: here the noise of one code is larger than all of the
+// others, which would make one of these the quietest whatever the factor.
+TEST(Disentanglement, VotesDoNotDependOnTheScaleOfCodes) {
+    const auto scaled = [](std::uint64_t seed) {
+        return known(seed, 4000, 3, [](double a, double b, double c, Congruential& random) {
+            return std::vector<double>{100 * a + 10 * random(), 0.2 * b, c};
+        });
+    };
+    const Known fit = scaled(1), held_out = scaled(2);
+    const FactorVotes votes = factor_votes(fit.samples(), held_out.samples(), scales_of(fit, held_out), 1);
+    EXPECT_EQ(votes.score, 1);
+    EXPECT_EQ(votes.latents, 3U);
+}
+
 TEST(Disentanglement, OfNoiseIsNothing) {
     const Known fit = noise(1, 4000), held_out = noise(2, 4000);
     const std::vector<FactorScale> scales = scales_of(fit, held_out);
