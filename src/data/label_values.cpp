@@ -24,12 +24,17 @@ std::vector<std::string> parts_of(const std::string& text) {
     return parts;
 }
 
-std::vector<std::string> column_names(const storage::DatasetInfo& info) {
-    const std::size_t count = elements(info.sample_shape());
+/// A text beside the labels; those of several files have the first one's.
+std::optional<std::string> attribute_of(const storage::DatasetInfo& info, const std::string& name) {
     const storage::Location first =
         info.locations.empty() ? storage::Location{info.file, info.name} : info.locations.front();
     // A field of records is no object of the file, and has no attributes.
-    if (const auto text = storage::text_attribute(first.file, first.dataset, "columns")) {
+    return storage::text_attribute(first.file, first.dataset, name);
+}
+
+std::vector<std::string> column_names(const storage::DatasetInfo& info) {
+    const std::size_t count = elements(info.sample_shape());
+    if (const auto text = attribute_of(info, "columns")) {
         std::vector<std::string> names = parts_of(*text);
         if (names.size() == count) return names;
     }
@@ -42,7 +47,8 @@ std::vector<std::string> column_names(const storage::DatasetInfo& info) {
 
 LabelValues read_labels(const storage::DatasetReader& reader, std::span<const std::uint64_t> samples) {
     const storage::DatasetInfo& info = reader.info();
-    LabelValues labels{fmt::format("{}:{}", info.file, info.name), column_names(info), {}};
+    LabelValues labels{
+        fmt::format("{}:{}", info.file, info.name), column_names(info), {}, attribute_of(info, "names").value_or("")};
     const std::size_t columns = labels.columns.size();
     const std::size_t piece = std::clamp<std::size_t>(piece_bytes / info.row_bytes(), 1, info.rows());
     std::vector<std::byte> bytes(piece * info.row_bytes());

@@ -16,6 +16,7 @@ struct LabelValues {
     std::string name;                 ///< "data/mnist.h5:/train/y"
     std::vector<std::string> columns; ///< as the file's attribute `columns` has them, else "1", "2" ...
     std::vector<double> values;       ///< [rows, columns]
+    std::string meaning;              ///< the file's attribute `names`, "0: cat, 1: dog", where it has one
 
     std::size_t rows() const { return columns.empty() ? 0 : values.size() / columns.size(); }
     Matrix<const double> matrix() const { return {values.data(), rows(), columns.size()}; }

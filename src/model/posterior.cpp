@@ -134,6 +134,7 @@ void add_latents(Matrix<const float> heads, std::span<double> latents) {
             latents[count + d] += mean;
             latents[2 * count + d] += mean * mean;
         }
+        if (latents.size() > 3 * count) std::ranges::copy(row.first(count), &latents[(3 + i) * count]);
     }
 }
 

@@ -16,7 +16,8 @@ float bounded_log_variance(float raw);
 double kl_of_dimension(double mean, double log_variance);
 
 /// Adds sums over rows to latents: of each dimension its KL, then the means, then the means' squares, [3 * latent].
-/// heads: [rows, 2 * latent], the means, then the raw log variances.
+/// Where latents are longer, the means of each row go behind: [rows, latent]. heads: [rows, 2 * latent], the means,
+/// then the raw log variances.
 void add_latents(Matrix<const float> heads, std::span<double> latents);
 
 /// Reparameterised sample and KL. heads: [rows, 2 * latent], the means, then the raw log variances; noise, z: [rows,

@@ -42,6 +42,7 @@ std::string metrics_line(const Metrics& metrics) {
     if (metrics.active_units) json["active_units"] = *metrics.active_units;
     if (metrics.rate) json["rate"] = *metrics.rate;
     if (metrics.kl_weight) json["kl_weight"] = *metrics.kl_weight;
+    if (metrics.gradient_norm) json["gradient_norm"] = *metrics.gradient_norm;
     json["seconds"] = metrics.seconds;
     json["samples_per_second"] = metrics.samples_per_second;
     return line_of(json);

@@ -20,6 +20,7 @@ struct Metrics {
     std::uint64_t epoch = 0, step = 0, samples = 0;
     double reconstruction = 0, kl = 0;
     std::optional<double> rate, kl_weight; ///< train lines alone
+    std::optional<double> gradient_norm;   ///< the same: of the last step, before clipping
     double seconds = 0;                    ///< of training since the run began
     double samples_per_second = 0;
     /// Validation lines alone: latents whose posterior mean varies over the data; draws K and the bound L_K.

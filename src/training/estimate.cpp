@@ -28,7 +28,8 @@ comm::Leaves leaves_of(std::size_t rank, std::size_t ranks, std::size_t virtual_
 std::size_t validation_bytes(const config::Config& config, std::size_t latent, std::size_t rows) {
     if (config.data.validation.empty() && !config.data.validation_fraction) return 0;
     const bool weighted = config.evaluate.every > 0;
-    return LatentSums::bytes(latent) + (weighted ? model::ImportanceSampler::bytes(latent, rows, 1) : 0);
+    return LatentSums::bytes(latent) + LatentMeans::bytes(latent) +
+           (weighted ? model::ImportanceSampler::bytes(latent, rows, 1) : 0);
 }
 
 } // namespace

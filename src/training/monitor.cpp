@@ -15,6 +15,13 @@ std::uint64_t samples_done(const Trainer& trainer) {
     return trainer.state().epoch * trainer.train_data().size() + trainer.state().position;
 }
 
+/// What a train line tells of its last step.
+void add_step(report::Metrics& line, const State& state) {
+    line.rate = state.rate;
+    line.kl_weight = state.kl_weight;
+    if (state.gradient_norm > 0) line.gradient_norm = state.gradient_norm;
+}
+
 } // namespace
 
 Monitor::Monitor(const RunPaths& paths, const config::Config& config, report::Terminal& terminal, bool speaks,
@@ -81,8 +88,7 @@ void Monitor::steps_done(Trainer& trainer) {
     if (trainer.state().line_sum.samples == 0) return; // every step since the last line was skipped
     const Mark mark = now(trainer);
     report::Metrics line = metrics("steps", trainer.state().line_sum, line_, trainer);
-    line.rate = trainer.state().rate;
-    line.kl_weight = trainer.state().kl_weight;
+    add_step(line, trainer.state());
     last_elbo_ = line.elbo();
     write(trainer, line);
     trainer.state().line_sum = {};
@@ -91,8 +97,7 @@ void Monitor::steps_done(Trainer& trainer) {
 
 void Monitor::epoch_done(Trainer& trainer, const std::optional<Validation>& validation, bool best) {
     report::Metrics line = metrics("epoch", trainer.state().epoch_sum, epoch_, trainer);
-    line.rate = trainer.state().rate;
-    line.kl_weight = trainer.state().kl_weight;
+    add_step(line, trainer.state());
     last_elbo_ = line.elbo();
     write(trainer, line);
 
@@ -106,7 +111,7 @@ void Monitor::epoch_done(Trainer& trainer, const std::optional<Validation>& vali
         check.reconstruction = validation->bound.reconstruction / samples;
         check.kl = validation->bound.kl / samples;
         check.samples_per_second = samples / validation->seconds;
-        check.rate = check.kl_weight = std::nullopt;
+        check.rate = check.kl_weight = check.gradient_norm = std::nullopt;
         check.active_units = validation->active_units();
         if (validation->weighted) check.weighted = {validation->weighted->draws, validation->weighted->value};
         shown.weighted = check.weighted;

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "data/labels.hpp"
 #include "data/split.hpp"
+#include "training/labels_beside.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -19,14 +20,6 @@ struct Texts {
     std::vector<std::string> fit, held_out;
     std::vector<std::string> labels;
 };
-
-bool holds(const std::vector<storage::DatasetInfo>& datasets, std::string_view name) {
-    return std::ranges::find(datasets, name, &storage::DatasetInfo::name) != datasets.end();
-}
-
-storage::Outside outside_of(const config::Data& settings) {
-    return settings.allow_external ? storage::Outside::allowed : storage::Outside::refused;
-}
 
 Texts texts_of(const config::Data& settings, const ProbeRequest& request) {
     Texts texts;
@@ -45,22 +38,6 @@ Texts texts_of(const config::Data& settings, const ProbeRequest& request) {
         texts.held_out = {request.data + ":" + std::string(preferred_validation)};
     }
     return texts;
-}
-
-/// The last part of a dataset's name.
-std::string last_of(const std::string& name) { return name.substr(name.rfind('/') + 1); }
-
-/// The dataset of this name beside the samples. option: what names it otherwise.
-storage::DatasetReader beside(const storage::DatasetInfo& samples, const std::string& name, const char* option,
-                              storage::Outside outside) {
-    if (!samples.locations.empty())
-        reject("{}:{}: name the labels of these {} files with {}", samples.file, samples.name, samples.locations.size(),
-               option);
-    const std::string dataset = samples.name.substr(0, samples.name.rfind('/') + 1) + name;
-    if (!holds(storage::list_datasets(samples.file, outside), dataset))
-        reject("{}: holds no {} with labels of {}; name them with {} FILE:/dataset", samples.file, dataset,
-               samples.name, option);
-    return storage::DatasetReader(samples.file, dataset, outside);
 }
 
 /// At most so many of the numbers, evenly spread.
@@ -129,7 +106,7 @@ private:
     void read_labels(ProbeData& data) const {
         const storage::Outside outside = outside_of(settings_);
         const storage::DatasetInfo& fit = data.fit.samples->info();
-        const storage::DatasetReader labels = texts_.labels.empty() ? beside(fit, "y", "--labels", outside)
+        const storage::DatasetReader labels = texts_.labels.empty() ? labels_beside(fit, "y", "--labels", outside)
                                                                     : open_data(texts_.labels, "/train/y", settings_);
         data::require_fit(labels.info(), fit);
         data.fit.labels = data::read_labels(labels, data.fit.rows);
@@ -144,7 +121,7 @@ private:
         const storage::DatasetInfo& held_out = data.held_out.samples->info();
         const storage::DatasetReader others =
             request_.held_out_labels.empty()
-                ? beside(held_out, last_of(labels.info().name), "--held-out-labels", outside)
+                ? labels_beside(held_out, last_of(labels.info().name), "--held-out-labels", outside)
                 : open_data({request_.held_out_labels}, "/test/y", settings_);
         data::require_fit(others.info(), held_out);
         if (others.info().sample_shape() != labels.info().sample_shape())

@@ -21,6 +21,7 @@ struct RunPaths {
     std::filesystem::path events() const { return folder / "events.jsonl"; }
     std::filesystem::path status() const { return folder / "status.json"; }
     std::filesystem::path checkpoints() const { return folder / "checkpoints"; }
+    std::filesystem::path latents() const { return folder / "latents.h5"; }
     std::filesystem::path samples() const { return folder / "samples"; }
     std::filesystem::path latest() const { return checkpoints() / "latest.h5"; }
     std::filesystem::path best() const { return checkpoints() / "best.h5"; }

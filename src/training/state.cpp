@@ -11,7 +11,7 @@ static_assert(std::is_trivially_copyable_v<State>);
 
 /// Attributes that checkpoints of the first versions lack; zero is what they mean.
 constexpr std::string_view later_attributes[] = {"rate",        "kl_weight",    "skipped_steps", "skipped_steps_in_row",
-                                                 "order_batch", "order_pieces", "collapse_told"};
+                                                 "order_batch", "order_pieces", "collapse_told", "gradient_norm"};
 
 /// Calls visit(name, member) for every attribute of /state: the one list that writing and reading share.
 template <class AnyState, class Visit>
@@ -34,6 +34,7 @@ void for_each_attribute(AnyState& state, Visit&& visit) {
     visit("plateau_any", state.plateau.any);
     visit("rate", state.rate);
     visit("kl_weight", state.kl_weight);
+    visit("gradient_norm", state.gradient_norm);
     visit("skipped_steps", state.skipped);
     visit("skipped_steps_in_row", state.skipped_in_row);
     visit("collapse_told", state.collapse_told);

@@ -23,6 +23,7 @@ struct State {
     std::uint64_t waited = 0;     ///< epochs since the best
     optimizers::PlateauState plateau;
     double rate = 0, kl_weight = 0;   ///< of the last step
+    double gradient_norm = 0;         ///< of the last step that a line of metrics is due after; 0: none yet
     std::uint64_t skipped = 0;        ///< steps without an update, since their ELBO or gradient was not finite
     std::uint64_t skipped_in_row = 0; ///< of these, the last ones
     std::uint64_t collapse_told = 0;  ///< 1: it was warned of a posterior that has collapsed

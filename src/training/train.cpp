@@ -6,6 +6,7 @@
 #include "training/checkpoints.hpp"
 #include "training/collapse.hpp"
 #include "training/data_start.hpp"
+#include "training/latent_file.hpp"
 #include "training/monitor.hpp"
 #include "training/run_folder.hpp"
 #include "training/start.hpp"
@@ -33,6 +34,7 @@ struct Run {
     Trainer& trainer;
     Monitor& monitor;
     Checkpoints checkpoints;
+    LatentFile latents;
     TimeLimit limit;
     Watching watching;
     Trace trace;
@@ -137,6 +139,7 @@ void end_epoch(Run& run) {
     state.epoch_sum = {};
     const bool last = finished(state, run.config.training);
     const std::size_t pictures = run.config.report.pictures, epochs = run.config.checkpoint.epochs;
+    if (best) run.latents.write(*validation);
     if (pictures > 0 && (state.epoch % pictures == 0 || last)) draw(run);
     const bool asked = run.world.most(run.checkpoints.due_by_clock() ? 1 : 0) != 0 || run.checkpoints.due_by_steps();
     if ((epochs > 0 && state.epoch % epochs == 0) || asked || best || last) run.checkpoints.save(best);
@@ -266,6 +269,7 @@ Exit train(const comm::Communicator& world, const config::Config& given, const O
                 trainer,
                 monitor,
                 {world, config, paths, trainer, monitor, terminal, lock.get()},
+                {world, config, paths, trainer, monitor},
                 TimeLimit(config.training.time_limit, began),
                 {world, trainer, config.communication, monitor},
                 {world, options.trace, trainer, monitor, terminal},

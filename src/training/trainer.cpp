@@ -135,12 +135,18 @@ void Trainer::begin_step() {
     if (watch_) watch_->set_step(state_.step + 1);
 }
 
+bool Trainer::tells_of(const data::Range& batch) const {
+    const std::uint64_t every = config_.report.every;
+    return batch.end == train_.size() || (every > 0 && (state_.step + 1) % every == 0);
+}
+
 StepOutcome Trainer::step() {
     const data::Range batch = data::batch_at(state_.position, train_.size(), batch_);
     state_.rate = rate_.at(progress());
     state_.kl_weight = optimizers::kl_weight(config_.objective, progress());
     optimizers::Update how{state_.rate, state_.step + 1, 1};
     bool finite = true;
+    const bool tells = tells_of(batch);
     begin_step();
 
     const auto evaluate = [&](std::size_t shard, std::span<float> gradients, const comm::FinalFrom& final_from) {
@@ -158,11 +164,12 @@ StepOutcome Trainer::step() {
     const auto look = [&](comm::Wishes wishes) {
         const double norm = exchange_.gradient_norm();
         finite = std::isfinite(norm) && !wishes.any(comm::Wish::not_finite);
+        if (finite && tells) state_.gradient_norm = norm;
         if (config_.optimizer.clip)
             how.gradient_scale = static_cast<float>(std::min(1.0, *config_.optimizer.clip / norm));
         return finite;
     };
-    const bool waits = config_.optimizer.clip || config_.training.skip_not_finite;
+    const bool waits = tells || config_.optimizer.clip || config_.training.skip_not_finite;
     const comm::Wishes wishes =
         exchange_.step(evaluate, update, waits ? comm::BeforeUpdate(std::cref(look)) : comm::BeforeUpdate());
 

@@ -31,6 +31,7 @@ struct WeightedBound {
 struct Validation {
     model::Bound bound; ///< sums over the samples
     std::vector<model::LatentDimension> latents;
+    std::vector<float> means; ///< of the first LatentMeans::most samples' posteriors that this rank has, else zeros
     double seconds = 0;
     std::optional<WeightedBound> weighted; ///< where the epoch is one of evaluate.every's
 
@@ -146,6 +147,8 @@ private:
     /// An epoch that was begun with another batch or other virtual ranks goes on in its order. Collective.
     void keep_order_of_epoch();
     void begin_step();
+    /// True where metrics tell of the step to come: it has its gradient's norm measured, which updates wait for.
+    bool tells_of(const data::Range& batch) const;
     /// This rank's part of a pass over validation data of so many samples, and the sum over all. Collective.
     Validation bound_of(std::uint64_t samples);
     double weighted_bound_of(std::uint64_t samples);

@@ -33,14 +33,17 @@ Validation Trainer::bound_of(std::uint64_t samples) {
     const auto start = std::chrono::steady_clock::now();
     std::vector<model::Bound> blocks(data::batches_from(0, samples, rows_));
     LatentSums latents(model_->latent(), blocks.size());
+    LatentMeans means(model_->latent(), samples);
     const data::Range mine = latents.blocks_of(world_);
     for (std::uint64_t block = mine.begin; block < mine.end; ++block) {
         const data::Rows rows = validation_rows(block, samples);
-        blocks[block] = model_->evaluate(values(), {rows.x, rows.samples},
-                                         {config_.seed, Purpose::validation_posterior, 0}, latents.of_block(block));
+        means.take(block * rows_, rows.samples.size(), latents.of_block(block), [&](std::span<double> some) {
+            blocks[block] = model_->evaluate(values(), {rows.x, rows.samples},
+                                             {config_.seed, Purpose::validation_posterior, 0}, some);
+        });
     }
     enter(comm::Phase::agreeing);
-    Validation found{canonical_sum(world_, blocks), latents.dimensions(world_, samples)};
+    Validation found{canonical_sum(world_, blocks), latents.dimensions(world_, samples), std::move(means).values()};
     clock_.enter(comm::Phase::reporting);
     found.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return found;

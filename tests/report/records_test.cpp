@@ -20,12 +20,13 @@ TEST(Records, AMetricsLineHoldsItsFieldsInOrder) {
     metrics.kl = 24.5;
     metrics.rate = 1e-3;
     metrics.kl_weight = 0.5;
+    metrics.gradient_norm = 12.5;
     metrics.seconds = 2;
     metrics.samples_per_second = 40000;
     EXPECT_EQ(report::metrics_line(metrics),
               R"({"kind":"train","over":"steps","epoch":3,"step":1407,"samples":12800,"elbo":-104.75,)"
-              R"("reconstruction":-80.25,"kl":24.5,"rate":0.001,"kl_weight":0.5,"seconds":2.0,)"
-              R"("samples_per_second":40000.0})");
+              R"("reconstruction":-80.25,"kl":24.5,"rate":0.001,"kl_weight":0.5,"gradient_norm":12.5,)"
+              R"("seconds":2.0,"samples_per_second":40000.0})");
 }
 
 TEST(Records, FiguresReadBackExactly) {
