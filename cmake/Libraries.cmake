@@ -96,6 +96,14 @@ add_library(elbo_random123_library INTERFACE)
 target_include_directories(elbo_random123_library SYSTEM INTERFACE ${RANDOM123_INCLUDE_DIR})
 add_library(elbo::random123 ALIAS elbo_random123_library)
 
+# The plotting library of `elbo report`, a text that becomes a part of the program. Prefixes hold it in share/.
+set(chart_folders ${CMAKE_PREFIX_PATH} /usr /usr/local)
+list(TRANSFORM chart_folders APPEND /share)
+find_file(CHART_JS chart.min.js PATHS ${chart_folders} PATH_SUFFIXES javascript/chart.js nodejs/chart.js/dist NO_DEFAULT_PATH)
+if(NOT CHART_JS)
+  elbo_note_missing(Chart.js libjs-chart.js)
+endif()
+
 # The one that elbo does without where it is missing: then `elbo export` writes no ONNX files, and says so.
 find_package(Protobuf QUIET)
 find_path(ONNX_INCLUDE_DIR onnx/onnx-ml.pb.h)

@@ -161,6 +161,13 @@ struct ExportOptions : TrainedOptions {
 };
 Exit export_model(const ExportOptions& options);
 
+struct ReportOptions {
+    std::vector<std::string> runs; ///< folders
+    std::string output;            ///< FILE.html; empty: named after the run
+    bool force = false;            ///< replace what is there
+};
+Exit report_runs(const ReportOptions& options);
+
 /// elbo's version and those of what it stands on.
 std::string version_text();
 

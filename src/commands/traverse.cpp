@@ -4,6 +4,7 @@
 #include "commands/commands.hpp"
 #include "commands/image_output.hpp"
 #include "commands/on_ranks.hpp"
+#include "commands/traversal.hpp"
 #include "data/statistics.hpp"
 #include "model/posterior.hpp"
 
@@ -18,12 +19,6 @@ namespace {
 
 constexpr std::uint64_t most_samples = 10000; ///< that KLs are means over
 constexpr std::size_t most_steps = 100;
-
-/// A latent dimension and its KL, the mean over samples in nats.
-struct Ranked {
-    std::size_t dimension;
-    double kl;
-};
 
 /// KL of each dimension of some samples, a row a sample.
 std::vector<double> kls_of(Asked& asked, data::Range samples) {
@@ -54,26 +49,6 @@ std::vector<Ranked> rank_dimensions(Asked& asked, std::uint64_t count) {
     return ranked;
 }
 
-/// Values that a dimension takes: from -range to range.
-std::vector<float> places(const TraverseOptions& options) {
-    std::vector<float> values;
-    for (std::size_t step = 0; step < options.steps; ++step)
-        values.push_back(static_cast<float>(
-            options.range * (2 * static_cast<double>(step) / static_cast<double>(options.steps - 1) - 1)));
-    return values;
-}
-
-/// The code of a sample, with one dimension at a time at each of its places.
-std::vector<float> codes_of(std::span<const float> mean, std::span<const Ranked> ranked, std::span<const float> at) {
-    std::vector<float> codes;
-    for (const Ranked& one : ranked)
-        for (const float value : at) {
-            codes.insert(codes.end(), mean.begin(), mean.end());
-            codes[codes.size() - mean.size() + one.dimension] = value;
-        }
-    return codes;
-}
-
 images::Picture picture(const Asked& asked, std::span<const float> decoded, std::span<const Ranked> ranked,
                         std::size_t steps) {
     const std::vector<float> values = shown(decoded, asked.data);
@@ -84,9 +59,10 @@ images::Picture picture(const Asked& asked, std::span<const float> decoded, std:
 
 void write(const ImageOutput& output, Asked& asked, const TraverseOptions& options, std::span<const Ranked> ranked) {
     const Shape& sample = asked.trained.sample_shape;
-    const std::vector<float> x = asked.copy({options.sample, options.sample + 1}), at = places(options);
+    const std::vector<float> x = asked.copy({options.sample, options.sample + 1}),
+                             at = places(options.range, options.steps);
     const std::vector<float> decoded =
-        asked.decode(codes_of(asked.means({x.data(), 1, asked.dimensions()}), ranked, at));
+        asked.decode(traversal_codes(asked.means({x.data(), 1, asked.dimensions()}), ranked, at));
     std::vector<float> numbers, kls;
     for (const Ranked& one : ranked) {
         numbers.push_back(static_cast<float>(one.dimension));

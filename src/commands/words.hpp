@@ -56,5 +56,6 @@ Words probe_words();
 Words sample_words();
 Words encode_words();
 Words export_words();
+Words report_words();
 
 } // namespace elbo::commands

@@ -165,4 +165,14 @@ Words export_words() {
     return words;
 }
 
+Words report_words() {
+    auto options = std::make_shared<ReportOptions>();
+    Words words;
+    words.add("runs", &options->runs, "runs' folders, shown beside each other", "RUN...").required = true;
+    words.add("-o,--output", &options->output, "the page, one HTML file (RUN-report.html)", "FILE");
+    words.add("--force", &options->force, "replace FILE where it exists");
+    words.run = [options] { return report_runs(*options); };
+    return words;
+}
+
 } // namespace elbo::commands

@@ -2,6 +2,7 @@
 #include "config/config.hpp"
 
 #include "config/keys.hpp"
+#include "config/leaves.hpp"
 #include "config/tree.hpp"
 #include "config/values.hpp"
 
@@ -24,11 +25,15 @@ void flatten(const Tree& tree, const std::string& path, Leaves& leaves) {
     }
 }
 
-Leaves leaves_of(const std::string& text) {
+} // namespace
+
+std::vector<std::pair<std::string, std::string>> leaves_of(const std::string& text) {
     Leaves leaves;
     flatten(load({"configuration", text}), "", leaves);
     return leaves;
 }
+
+namespace {
 
 struct Row {
     std::string path;

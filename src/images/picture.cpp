@@ -108,8 +108,8 @@ struct FreeMemory {
     void operator()(void* memory) const { std::free(memory); }
 };
 
-void check(int result, const std::filesystem::path& path) {
-    if (result != 0) fail("{}: PNG: {}", path.string(), spng_strerror(result));
+void check(int result) {
+    if (result != 0) fail("PNG: {}", spng_strerror(result));
 }
 
 } // namespace
@@ -164,29 +164,38 @@ Picture single(const Shape& sample_shape, std::span<const float> values) {
     return picture;
 }
 
-void write_png(const std::filesystem::path& path, const Picture& picture) {
-    if (picture.channels != 1 && picture.channels != 3) fail("{}: PNG of {} channels", path.string(), picture.channels);
-    if (picture.pixels.size() != picture.height * picture.width * picture.channels) {
-        fail("{}: {} x {} pixels of {} channels are given {} bytes", path.string(), picture.height, picture.width,
-             picture.channels, picture.pixels.size());
-    }
+std::vector<std::byte> png_of(const Picture& picture) {
+    if (picture.channels != 1 && picture.channels != 3) fail("PNG of {} channels", picture.channels);
+    if (picture.pixels.size() != picture.height * picture.width * picture.channels)
+        fail("{} x {} pixels of {} channels are given {} bytes", picture.height, picture.width, picture.channels,
+             picture.pixels.size());
     const std::unique_ptr<spng_ctx, FreeContext> context(spng_ctx_new(SPNG_CTX_ENCODER));
-    if (!context) fail("{}: no memory for a PNG encoder", path.string());
-    check(spng_set_option(context.get(), SPNG_ENCODE_TO_BUFFER, 1), path);
+    if (!context) fail("no memory for a PNG encoder");
+    check(spng_set_option(context.get(), SPNG_ENCODE_TO_BUFFER, 1));
     spng_ihdr header{};
     header.width = static_cast<std::uint32_t>(picture.width);
     header.height = static_cast<std::uint32_t>(picture.height);
     header.bit_depth = 8;
     header.color_type = picture.channels == 3 ? SPNG_COLOR_TYPE_TRUECOLOR : SPNG_COLOR_TYPE_GRAYSCALE;
-    check(spng_set_ihdr(context.get(), &header), path);
+    check(spng_set_ihdr(context.get(), &header));
     check(spng_encode_image(context.get(), picture.pixels.data(), picture.pixels.size(), SPNG_FMT_PNG,
-                            SPNG_ENCODE_FINALIZE),
-          path);
+                            SPNG_ENCODE_FINALIZE));
     int result = 0;
     std::size_t size = 0;
     const std::unique_ptr<void, FreeMemory> png(spng_get_png_buffer(context.get(), &size, &result));
-    check(result, path);
-    storage::write_whole(path, {static_cast<const std::byte*>(png.get()), size});
+    check(result);
+    const auto* bytes = static_cast<const std::byte*>(png.get());
+    return {bytes, bytes + size};
+}
+
+void write_png(const std::filesystem::path& path, const Picture& picture) {
+    std::vector<std::byte> png;
+    try {
+        png = png_of(picture);
+    } catch (const Error& error) {
+        fail("{}: {}", path.string(), error.what());
+    }
+    storage::write_whole(path, png);
 }
 
 } // namespace elbo::images

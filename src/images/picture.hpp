@@ -41,7 +41,9 @@ std::size_t grid_pixels(const Shape& sample_shape, std::size_t images, std::size
 /// One image as it is, values in [0, 1] (clamped).
 Picture single(const Shape& sample_shape, std::span<const float> values);
 
-/// PNG bytes, written whole (storage::write_whole).
+std::vector<std::byte> png_of(const Picture& picture);
+
+/// The same, written whole (storage::write_whole).
 void write_png(const std::filesystem::path& path, const Picture& picture);
 
 } // namespace elbo::images

@@ -1,0 +1,18 @@
+# Makes a C++ source of text files, for builds: cmake -DOUT=... -DNAMES=a;b -DFILES=x;y+z -P Embed.cmake
+# A name becomes a function that returns its file's text, or that of several joined by "+".
+set(source "// Generated from src/report/page/ and the plotting library.\n#include \"report/page.hpp\"\n\nnamespace elbo::report {\n")
+foreach(name files IN ZIP_LISTS NAMES FILES)
+  string(REPLACE "+" ";" files "${files}")
+  set(text "")
+  foreach(file IN LISTS files)
+    file(READ "${file}" part)
+    string(APPEND text "${part}")
+  endforeach()
+  string(FIND "${text}" ")embedded\"" end)
+  if(NOT end EQUAL -1)
+    message(FATAL_ERROR "${files}: holds what ends the literal that it is to be")
+  endif()
+  string(APPEND source "\nstd::string_view ${name}() {\n    return R\"embedded(${text})embedded\";\n}\n")
+endforeach()
+string(APPEND source "\n} // namespace elbo::report\n")
+file(WRITE "${OUT}" "${source}")
