@@ -198,6 +198,7 @@ tests() (
 
 packages=("${build_packages[@]}" "${test_packages[@]}")
 if [ -n "$full" ]; then packages+=("${full_test_packages[@]}"); fi
+if [ -n "$full" ] && grep -qs '^ID=debian' /etc/os-release; then packages+=("${browser_packages[@]}"); fi
 # In the foreground, since sudo may ask for a password.
 prepare_machine "$PWD" -DELBO_TESTS=ON "${packages[@]}"
 cmake_options=(-DELBO_WERROR=ON -DELBO_TESTS=ON)

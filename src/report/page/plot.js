@@ -39,7 +39,8 @@ class Plot {
                 role: "group",
                 "aria-roledescription": "chart",
                 "aria-label": `${title}. ${text} Arrow keys read values${
-                    range ? ", shift and arrow keys move, plus and minus zoom, 0 shows all" : ""}, L changes the axis.`,
+                    range ? ", shift and arrow keys move, plus and minus zoom, 0 shows all" : ""}${
+                    kind === "scatter" ? "" : ", L changes the axis"}.`,
                 onkeydown: (event) => this.key(event)
             },
             this.canvas);
@@ -85,7 +86,6 @@ class Plot {
                     type: this.logarithmic ? "signedLog" : "linear",
                     ...axisColours(),
                     title: title(this.axes().y),
-                    grace: "4%",
                     ...this.up()
                 },
             },
@@ -116,13 +116,14 @@ class Plot {
         return {suggestedMin: 0, suggestedMax: this.range.most()};
     }
 
-    /** Figures that do not change would have an axis of no length. */
+    /** Room above and below, but none below 0 of what is never negative; figures that do not change have some too. */
     up() {
         const values = this.datasets().flatMap(({data: list}) => list.map((point) => point.y ?? point));
-        const [least, most] = [Math.min(...values), Math.max(...values)], margin = Math.abs(least) / 10 || 1;
-        return this.kind === "line" && values.length && least === most ?
-            {suggestedMin: least - margin, suggestedMax: least + margin} :
-            {};
+        const least = values.reduce((a, b) => Math.min(a, b), Infinity), margin = Math.abs(least) / 10 || 1;
+        const most = values.reduce((a, b) => Math.max(a, b), -Infinity);
+        if (this.kind === "line" && values.length && least === most)
+            return {suggestedMin: least - margin, suggestedMax: least + margin};
+        return {grace: least >= 0 ? 0 : "4%"};
     }
 
     update() {
@@ -138,7 +139,7 @@ class Plot {
         this.logButton = button("log", "logarithmic axis", () => this.toggleLog());
         this.logButton.setAttribute("aria-pressed", "false");
         return element(
-            "div", {class: "tools"}, this.logButton,
+            "div", {class: "tools"}, this.kind === "scatter" ? null : this.logButton,
             this.range ?
                 [
                     button("+", "zoom in", () => this.zoom(0.5)), button("−", "zoom out", () => this.zoom(2)),
@@ -163,6 +164,7 @@ class Plot {
     }
 
     toggleLog() {
+        if (this.kind === "scatter") return;
         this.logarithmic = !this.logarithmic;
         this.logButton.setAttribute("aria-pressed", String(this.logarithmic));
         this.update();
