@@ -112,8 +112,7 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
     return best;
 }
 
-std::string wrapped(std::string_view text, std::size_t indent) {
-    constexpr std::size_t columns = 80;
+std::string wrapped(std::string_view text, std::size_t indent, std::size_t columns) {
     std::string lines, line(indent, ' ');
     while (!text.empty()) {
         const std::string_view word = text.substr(0, text.find(' '));

@@ -30,8 +30,8 @@ std::optional<std::uint64_t> parse_bytes(std::string_view text);
 /// where none is within a third of the longer word's length.
 std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
 
-/// Text broken between words into lines of at most 80 columns, each indented; no newline at the end.
-std::string wrapped(std::string_view text, std::size_t indent);
+/// Text broken between words into lines of at most so many columns, each indented; no newline at the end.
+std::string wrapped(std::string_view text, std::size_t indent, std::size_t columns = 80);
 
 /// The text up to so many characters, with ? for those that are no printable ASCII: of files that may hold anything.
 std::string printable(std::string_view text, std::size_t most = 60);

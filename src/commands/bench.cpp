@@ -11,8 +11,8 @@
 #include "numerics/peak.hpp"
 #include "report/records.hpp"
 #include "storage/files.hpp"
+#include "training/announce.hpp"
 #include "training/measure.hpp"
-#include "training/start.hpp"
 
 #include <fmt/format.h>
 

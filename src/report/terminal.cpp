@@ -8,22 +8,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
-#include <filesystem>
 #include <utility>
 
 namespace elbo::report {
-
 namespace {
 
-/// Open MPI gives its ranks a pseudo-terminal for standard output wherever its own goes: what counts is its own.
-bool output_is_terminal() {
-    if (isatty(STDOUT_FILENO) != 1) return false;
-    if (!std::getenv("OMPI_COMM_WORLD_SIZE")) return true;
-    std::error_code none;
-    const std::string output = std::filesystem::read_symlink(fmt::format("/proc/{}/fd/1", getppid()), none).string();
-    return output.starts_with("/dev/pts/") || output.starts_with("/dev/tty");
-}
+constexpr std::size_t label_width = 9;
 
 } // namespace
 
@@ -35,7 +25,7 @@ LiveLine progress(std::string what, double done, double all, std::chrono::steady
 }
 
 Terminal::Terminal(bool speaks, Verbosity verbosity)
-    : speaks_(speaks), is_terminal_(output_is_terminal()), verbosity_(verbosity) {}
+    : speaks_(speaks), output_(STDOUT_FILENO), errors_(STDERR_FILENO), verbosity_(verbosity) {}
 
 Terminal::~Terminal() { clear_live(); }
 
@@ -47,7 +37,9 @@ void Terminal::detail(const std::string& text) {
     if (verbosity_ == Verbosity::verbose) outcome(text);
 }
 
-void Terminal::outcome(const std::string& text) {
+void Terminal::outcome(const std::string& text) { print(output_.fitted(text)); }
+
+void Terminal::print(const std::string& text) {
     if (!speaks_) return;
     clear_live();
     fmt::print("{}\n", text);
@@ -57,26 +49,33 @@ void Terminal::outcome(const std::string& text) {
 void Terminal::warning(const std::string& text) {
     if (!speaks_) return;
     clear_live();
-    fmt::print(stderr, "elbo: warning: {}\n", text);
+    const std::string begin = "elbo: warning:";
+    const std::string all = errors_.fitted(begin + " " + text);
+    fmt::print(stderr, "{}{}\n", errors_.painted(begin, Colour::yellow), all.substr(begin.size()));
 }
 
+void Terminal::field(const std::string& label, const std::string& text) {
+    const std::string begin = fmt::format("{:<{}}", label, label_width);
+    if (!output_.is_terminal()) return line(begin + text);
+    line(begin + wrapped(text, label_width, columns()).substr(label_width));
+}
+
+void Terminal::paragraph(const std::string& text, std::size_t indent) { line(wrapped(text, indent, columns())); }
+
 void Terminal::epoch(const EpochLine& line) {
-    if (!header_shown_) this->line("   epoch      ELBO  reconstruction        KL  validation  samples/s  time left");
-    header_shown_ = true;
-    const std::string validation =
-        line.validation_elbo ? fmt::format("{:.2f}{}", *line.validation_elbo, line.best ? "*" : " ") : "- ";
-    this->line(fmt::format("{:>8} {:>9.2f} {:>15.2f} {:>9.2f} {:>12} {:>9}  {}",
-                           fmt::format("{}/{}", line.epoch, line.epochs), line.reconstruction - line.kl,
-                           line.reconstruction, line.kl, validation,
-                           with_commas(static_cast<std::uint64_t>(std::llround(line.samples_per_second))),
-                           line.epoch == line.epochs ? "-" : human_duration(line.seconds_left)));
+    if (verbosity_ == Verbosity::quiet) return;
+    const EpochTable table(line.epochs, columns());
+    if (table_ != table) print(table.header());
+    table_ = table;
+    const EpochTable::Row row = table.row(line);
+    print(row.before + output_.painted(row.validation, line.best ? Colour::green : Colour::none) + row.after);
     if (line.weighted)
         this->line(fmt::format("{:>8} validation L_{} {:.2f}, {:.2f} above the ELBO", "", line.weighted->first,
                                line.weighted->second, line.weighted->second - line.validation_elbo.value_or(0)));
 }
 
 bool Terminal::wants_live() const {
-    return speaks_ && is_terminal_ && verbosity_ != Verbosity::quiet &&
+    return speaks_ && output_.can_rewrite() && verbosity_ != Verbosity::quiet &&
            std::chrono::steady_clock::now() - last_live_ >= std::chrono::milliseconds(250);
 }
 
@@ -84,10 +83,15 @@ void Terminal::live(const LiveLine& line) {
     if (!wants_live()) return;
     last_live_ = std::chrono::steady_clock::now();
     live_shown_ = true;
-    const std::string text = fmt::format("{} {:>3.0f} %  {}  {}/s  {} left", line.what, 100 * line.fraction,
-                                         line.figures, with_commas(static_cast<std::uint64_t>(std::llround(line.rate))),
-                                         human_duration(line.seconds_left));
-    fmt::print("\r\x1b[K{}", text.substr(0, 79));
+    const auto rate = static_cast<std::uint64_t>(std::llround(line.rate));
+    const std::string parts[] = {line.figures.empty() ? "" : "  " + line.figures,
+                                 line.rate > 0 ? fmt::format("  {}/s", with_commas(rate)) : "",
+                                 line.rate > 0 ? fmt::format("  {} left", human_duration(line.seconds_left)) : ""};
+    const std::size_t room = columns() - 1; // in the last column some terminals begin another line
+    std::string text = fmt::format("{} {:>3.0f} %", line.what, 100 * line.fraction).substr(0, room);
+    for (const std::string& part : parts)
+        if (text.size() + part.size() <= room) text += part;
+    fmt::print("\r\x1b[K{}", text);
     std::fflush(stdout);
 }
 

@@ -1,27 +1,18 @@
 // What rank 0 shows on the terminal: plain lines, and a live line that only a terminal gets.
 #pragma once
 
+#include "report/epoch_table.hpp"
 #include "report/records.hpp"
+#include "report/screen.hpp"
 
 #include <chrono>
-#include <cstdint>
+#include <cstddef>
 #include <optional>
 #include <string>
-#include <utility>
 
 namespace elbo::report {
 
 enum class Verbosity { quiet, normal, verbose };
-
-/// An epoch's line. Means in nats a sample.
-struct EpochLine {
-    std::uint64_t epoch = 0, epochs = 0;
-    double reconstruction = 0, kl = 0;
-    std::optional<double> validation_elbo;
-    bool best = false;
-    double samples_per_second = 0, seconds_left = 0;
-    std::optional<std::pair<std::uint64_t, double>> weighted; ///< draws K and the bound L_K of validation data
-};
 
 /// How far work is, for the live line.
 struct LiveLine {
@@ -37,6 +28,7 @@ LiveLine progress(std::string what, double done, double all, std::chrono::steady
                   std::string figures = "");
 
 /// Writes to standard output; errors and warnings go to standard error. Silent where `speaks` is false (ranks but 0).
+/// A terminal gets lines that fit it, and colours where it knows them.
 class Terminal {
 public:
     Terminal(bool speaks, Verbosity verbosity);
@@ -48,7 +40,14 @@ public:
     void detail(const std::string& text);  ///< verbose alone
     void outcome(const std::string& text); ///< quiet too: how it ended
     void warning(const std::string& text);
+    /// "label    text", which goes on below itself where it is longer than a terminal is wide.
+    void field(const std::string& label, const std::string& text);
+    /// Of text that is not broken into lines yet, indented.
+    void paragraph(const std::string& text, std::size_t indent);
     void epoch(const EpochLine& line);
+
+    /// Of the terminal; 80 where it is none.
+    std::size_t columns() const { return output_.columns(); }
 
     /// True where a live line would be shown now: on a terminal, and not more often than four times a second.
     bool wants_live() const;
@@ -56,9 +55,12 @@ public:
 
 private:
     void clear_live();
+    void print(const std::string& text);
 
-    bool speaks_, is_terminal_, live_shown_ = false, header_shown_ = false;
+    bool speaks_, live_shown_ = false;
+    Screen output_, errors_;
     Verbosity verbosity_;
+    std::optional<EpochTable> table_; ///< whose header stands above
     std::chrono::steady_clock::time_point last_live_{};
 };
 

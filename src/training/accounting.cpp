@@ -23,6 +23,8 @@ const RankAccounts& extreme(std::span<const RankAccounts> ranks, Account account
     return most ? *std::ranges::max_element(ranks, less) : *std::ranges::min_element(ranks, less);
 }
 
+constexpr std::size_t extremes_columns = 74; ///< that rows with the longest and the shortest time take
+
 std::string percent(double part, double whole) { return fmt::format("{:.0f} %", 100 * part / whole); }
 
 std::string row(std::string_view name, double seconds, double all, const std::string& ranks) {
@@ -142,22 +144,23 @@ const RankAccounts& fastest_of(std::span<const RankAccounts> ranks) {
     return *std::ranges::min_element(ranks, {}, [](const RankAccounts& rank) { return rank.seconds.work(); });
 }
 
-std::vector<std::string> accounting_table(std::span<const RankAccounts> ranks, std::uint64_t steps) {
-    const bool several = ranks.size() > 1;
+std::vector<std::string> accounting_table(std::span<const RankAccounts> ranks, std::uint64_t steps,
+                                          std::size_t columns) {
+    const bool several = ranks.size() > 1, extremes = several && columns >= extremes_columns;
     const Accounts mean = mean_of(ranks);
     std::vector<std::string> lines;
     lines.push_back(fmt::format("where the time of {} steps went{}", with_commas(steps),
                                 several ? fmt::format(", {} ranks", ranks.size()) : ""));
     lines.push_back(fmt::format("  {:<12}{:>10}{:>9}{}", "phase", several ? "mean s" : "seconds", "share %",
-                                several ? "    longest s   rank    shortest s   rank" : ""));
+                                extremes ? "    longest s   rank    shortest s   rank" : ""));
     for (std::size_t i = 0; i < account_names.size(); ++i) {
         const Account account{static_cast<int>(i)};
         const RankAccounts &most = extreme(ranks, account, true), &least = extreme(ranks, account, false);
         if (most.seconds[account] < 0.005) continue;
         lines.push_back(row(account_names[i], mean[account], mean.all(),
-                            several ? fmt::format("{:>13.2f}{:>7}{:>14.2f}{:>7}", most.seconds[account], most.rank,
-                                                  least.seconds[account], least.rank)
-                                    : ""));
+                            extremes ? fmt::format("{:>13.2f}{:>7}{:>14.2f}{:>7}", most.seconds[account], most.rank,
+                                                   least.seconds[account], least.rank)
+                                     : ""));
     }
     lines.push_back(row("all", mean.all(), mean.all(), ""));
     if (several) {

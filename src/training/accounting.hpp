@@ -79,8 +79,9 @@ struct StepShape {
     std::size_t optimizer_states = 0; ///< arrays
 };
 
-/// The table's lines, at most 80 columns.
-std::vector<std::string> accounting_table(std::span<const RankAccounts> ranks, std::uint64_t steps);
+/// The table's lines; below 74 columns without the ranks' longest and shortest times.
+std::vector<std::string> accounting_table(std::span<const RankAccounts> ranks, std::uint64_t steps,
+                                          std::size_t columns = 80);
 
 /// What could be better, a sentence each; nothing where the steps took less than a second.
 std::vector<std::string> accounting_advice(std::span<const RankAccounts> ranks, const StepShape& shape);

@@ -62,12 +62,12 @@ std::string cost_of_single_rows(const storage::DatasetInfo& info, const DataPlan
 }
 
 void announce_order(const data::Turns& turns, const Trainer& trainer, report::Terminal& terminal) {
-    terminal.line(fmt::format("order    windows of {} samples, blocks of {}", with_commas(turns.window),
-                              with_commas(turns.block)));
+    terminal.field("order", fmt::format("windows of {} samples, blocks of {}", with_commas(turns.window),
+                                        with_commas(turns.block)));
     const State& state = trainer.state();
     if (state.position > 0 && (state.order_batch != turns.batch || state.order_pieces != turns.shards))
-        terminal.line(fmt::format("order    epoch {} goes on as it was begun, with a batch of {} for {} virtual ranks",
-                                  state.epoch + 1, state.order_batch, state.order_pieces));
+        terminal.field("order", fmt::format("epoch {} goes on as it was begun, with a batch of {} for {} virtual ranks",
+                                            state.epoch + 1, state.order_batch, state.order_pieces));
 }
 
 void warn_of_layout(const storage::DatasetInfo& info, report::Terminal& terminal) {
@@ -90,9 +90,9 @@ void announce_data(const config::Config& config, const Trainer& trainer, report:
     if (train.in_memory())
         terminal.detail(fmt::format("data     in memory, {}", room));
     else
-        terminal.line(fmt::format("data     {} read ahead: {}", human(size), room));
+        terminal.field("data", fmt::format("{} read ahead: {}", human(size), room));
     if (trainer.validation_data() && !trainer.validation_data()->in_memory())
-        terminal.line("data     validation samples are read as they are needed");
+        terminal.field("data", "validation samples are read as they are needed");
     if (!train.in_memory() && !config.data.windowed) terminal.warning(cost_of_single_rows(train.info(), plan));
     for (const data::Dataset* dataset : {&train, trainer.validation_data()})
         if (dataset) warn_of_layout(dataset->info(), terminal);

@@ -1,9 +1,9 @@
 // `elbo train --rehearse`: the whole way once, small, in a temporary folder.
 #include "base/text.hpp"
 #include "storage/files.hpp"
+#include "training/announce.hpp"
 #include "training/measure.hpp"
 #include "training/run_folder.hpp"
-#include "training/start.hpp"
 #include "training/train.hpp"
 #include "training/trainer.hpp"
 

@@ -4,8 +4,8 @@
 #include "comm/window.hpp"
 #include "numerics/memory.hpp"
 #include "numerics/sums.hpp"
+#include "training/announce.hpp"
 #include "training/measure.hpp"
-#include "training/start.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-// How a training starts: what its folder holds, what may go on, and the lines that say so.
+// How a training starts: what its folder holds, and what may go on.
 #pragma once
 
 #include "comm/communicator.hpp"
@@ -30,12 +30,5 @@ std::uint64_t virtual_ranks_at_start(const comm::Communicator& world, const conf
 /// Refuses data that is not the run's, makes the folder and locks it; the lock is rank 0's. Collective.
 std::unique_ptr<storage::FolderLock> open_run(const comm::Communicator& world, const RunPaths& paths,
                                               const config::Config& config, const Start& start, const Trainer& trainer);
-
-/// The lines at a training's start, and its event. Collective.
-void announce(const comm::Communicator& world, const config::Config& config, const Start& start, const Taken& taken,
-              const Trainer& trainer, report::Terminal& terminal, Monitor& monitor);
-
-/// "VAE 784-400-400-20-400-400-784": widths from input to output, through the code.
-std::string describe_model(const config::Config& config, const model::Vae& model);
 
 } // namespace elbo::training

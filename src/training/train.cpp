@@ -3,6 +3,7 @@
 
 #include "base/text.hpp"
 #include "training/accounting.hpp"
+#include "training/announce.hpp"
 #include "training/checkpoints.hpp"
 #include "training/collapse.hpp"
 #include "training/data_start.hpp"
@@ -168,8 +169,9 @@ void account(Run& run) {
                           trainer.nodes().count(), trainer.model().parameters().size(), trainer.optimizer_states()};
     const std::vector<std::string> advice = accounting_advice(ranks, shape);
     run.terminal.line("");
-    for (const std::string& line : accounting_table(ranks, shape.steps)) run.terminal.line(line);
-    for (const std::string& sentence : advice) run.terminal.line(wrapped("- " + sentence, 2));
+    for (const std::string& line : accounting_table(ranks, shape.steps, run.terminal.columns()))
+        run.terminal.line(line);
+    for (const std::string& sentence : advice) run.terminal.paragraph("- " + sentence, 2);
     run.terminal.line("");
     run.monitor.event("accounting", accounting_event(ranks, shape, advice));
 }

@@ -94,7 +94,7 @@ class Layouts(elbo_cli.Case):
         rest = ("training.batch_per_rank=50", "training.accumulate=2", "output=runs/part")
         self.elbo("train", "small.yaml", *rest, "training.epochs=1", ranks=2)
         out = self.elbo("train", "small.yaml", *rest, ranks=3).out
-        self.assertIn("batch 100", out)
+        self.assertIn("batch    100", out)
         self.expect_same(expected, self.bits("part"), "2 ranks, then 3")
         refused = self.elbo("train", "small.yaml", *rest[:1], "training.accumulate=3", "output=runs/part",
                             "training.epochs=5", expect=2)

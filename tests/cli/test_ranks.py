@@ -56,7 +56,7 @@ class Ranks(elbo_cli.Case):
     def test_the_start_says_how_the_batch_is_shared(self):
         self.small_run(CONFIGURATION)
         out = self.elbo("train", "small.yaml", "training.epochs=1", ranks=2)
-        self.assertIn("batch 100 = 50 a rank x 2", out.out)
+        self.assertIn("batch    100 = 50 a rank x 2", out.out)
         few = self.elbo("train", "small.yaml", "training.epochs=1", "training.batch=8", "output=runs/few", ranks=2)
         self.assertIn("4 rows a rank are few", few.err)
 

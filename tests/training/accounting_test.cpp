@@ -73,6 +73,8 @@ TEST(Accounting, TheTableAddsUpAndFits80Columns) {
     EXPECT_TRUE(says(all[4], "123456.78      3          1.00      1"));
     EXPECT_TRUE(says(all[all.size() - 2], "rank 3 on n2"));
     EXPECT_TRUE(says(all.back(), "rank 1 on n1"));
+    for (const std::string& line : accounting_table(ranks, 10, 60)) EXPECT_LE(line.size(), 60U) << line;
+    EXPECT_EQ(accounting_table(ranks, 10, 73)[4].size(), 33U) << "without the longest and the shortest";
 }
 
 TEST(Accounting, NothingIsSaidOfAHealthyTraining) { EXPECT_EQ(advice_on(four(healthy())), ""); }
