@@ -138,6 +138,7 @@ struct SampleOptions : TrainedOptions {
     std::string from = "prior";        ///< where codes come from: prior, posterior or mixture:K
     double temperature = 1;            ///< a factor on their deviations
     bool mean = false;                 ///< E[x | z] rather than a draw
+    bool as_stored = false;            ///< values as the data holds them, not as the model sees them
     std::optional<std::uint32_t> seed; ///< else the run's
     std::string output;                ///< FILE.png, FOLDER/, FILE.npy, FILE.h5; empty: named after the run
     bool replace = false;

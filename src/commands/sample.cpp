@@ -14,6 +14,7 @@
 #include <chrono>
 #include <filesystem>
 #include <numeric>
+#include <optional>
 
 namespace elbo::commands {
 namespace {
@@ -67,8 +68,16 @@ public:
 
 private:
     void open_output() {
-        const training::SeenValues values = training::seen_values(asked_.trained);
+        training::SeenValues values = training::seen_values(asked_.trained);
         if (options_.output.empty()) options_.output = default_name(options_, asked_.trained);
+        if (options_.as_stored) {
+            if (shows_images(options_.output))
+                reject("--as-stored: {} is of images, which show all values from black to white; name a file that ends "
+                       "in .npy or .h5",
+                       options_.output);
+            to_stored_.emplace(training::to_stored_values(asked_.trained));
+            values.text = "as the data holds them: data.scale and data.transform are undone";
+        }
         output_ = open_sample_output({options_.output, options_.replace, options_.samples, asked_.trained.sample_shape,
                                       values.range, values.text});
         terminal_.line(fmt::format("model   {}", training::describe(asked_.trained)));
@@ -88,10 +97,22 @@ private:
     }
 
     void take(data::Range numbers, std::span<const std::byte> bytes) {
-        output_->add({reinterpret_cast<const float*>(bytes.data()), numbers.size(), asked_.dimensions()});
+        const Matrix<const float> seen(reinterpret_cast<const float*>(bytes.data()), numbers.size(),
+                                       asked_.dimensions());
+        if (to_stored_)
+            add_stored(seen);
+        else
+            output_->add(seen);
         if (terminal_.wants_live())
             terminal_.live(report::progress("sampling", static_cast<double>(numbers.end),
                                             static_cast<double>(options_.samples), began_));
+    }
+
+    void add_stored(Matrix<const float> seen) {
+        std::vector<float> values(seen.data(), seen.data() + seen.rows() * seen.columns());
+        const Matrix<float> stored(values.data(), seen.rows(), seen.columns());
+        for (std::size_t i = 0; i < stored.rows(); ++i) to_stored_->apply(stored.row(i));
+        output_->add(stored);
     }
 
     void conclude() {
@@ -115,6 +136,7 @@ private:
     std::uint32_t seed_;
     std::size_t rows_;                     ///< of a piece: by the model alone, so that ranks do not show in the bits
     std::unique_ptr<SampleOutput> output_; ///< rank 0's
+    std::optional<data::InverseTransform> to_stored_; ///< where it is asked for
     Clock::time_point began_;
 };
 

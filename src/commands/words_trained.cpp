@@ -126,6 +126,8 @@ Words sample_words() {
     words.add("--from", &options->from, "codes: prior, posterior (of data) or mixture:K", "SOURCE").shows_value = true;
     words.add("--temperature", &options->temperature, "a factor on the codes' deviations", "T").shows_value = true;
     words.add("--mean", &options->mean, "the mean of p(x | z) rather than a draw of it");
+    words.add("--as-stored", &options->as_stored,
+              ".npy, .h5: values as the data holds them; else as the model sees them, scaled and transformed");
     words.add("--seed", &options->seed, "of all draws (the run's)", "N");
     words.add("-o,--output", &options->output, "FILE.png (a grid), FOLDER/, FILE.npy, FILE.h5 (RUN-prior.png)", "OUT");
     words.add("--force", &options->replace, "replace OUT where it exists");

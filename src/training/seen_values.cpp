@@ -56,4 +56,10 @@ SeenValues seen_values(const Trained& trained) {
     return seen;
 }
 
+data::InverseTransform to_stored_values(const Trained& trained) {
+    const config::Data& settings = trained.config.data;
+    const double scale = settings.scale ? *settings.scale : data::natural_scale(train_header(settings).type);
+    return {settings.transform, trained.sample_shape, trained.figures, scale};
+}
+
 } // namespace elbo::training

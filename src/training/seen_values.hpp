@@ -1,6 +1,7 @@
 // What the numbers that a model sees are of those that its data holds.
 #pragma once
 
+#include "data/inverse_transform.hpp"
 #include "training/trained.hpp"
 
 #include <optional>
@@ -17,5 +18,9 @@ struct SeenValues {
 
 /// Looks at the header of the run's training data, where that is still there.
 SeenValues seen_values(const Trained& trained);
+
+/// What takes them back to those that the data holds. Throws InputError where that cannot be done, or is not known
+/// since the run's training data is not there.
+data::InverseTransform to_stored_values(const Trained& trained);
 
 } // namespace elbo::training

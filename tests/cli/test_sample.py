@@ -191,6 +191,25 @@ training: {epochs: 1, batch: 50}
         self.assertIn("as the model sees them\n", self.elbo("sample", "runs/vectors", "-n", 2, "-o", "y.npy").out)
 
 
+    def test_values_as_they_are_stored(self):
+        """What is standardised comes back with the data's own mean and deviation."""
+        self.elbo("convert", "ppca", "v.h5", "--train", 2000, "--test", 20, "--dimensions", 5)
+        text = self.TEXT.replace("data: {", "data: {transform: [{scale: 3, offset: 7}, standardise], ")
+        (self.folder / "v.yaml").write_text(text.replace("epochs: 1", "epochs: 20"), encoding="utf-8")
+        self.elbo("train", "v.yaml")
+        for ranks in (None, 2):
+            said = self.elbo("sample", "runs/vectors", "-n", 4000, "--as-stored", "-o", "stored.h5", "--force", ranks=ranks).out
+            self.assertIn("as the data holds them", said)
+            self.elbo("sample", "runs/vectors", "-n", 4000, "-o", "seen.npy", "--force", ranks=ranks)
+            with h5py.File(self.folder / "stored.h5") as file, h5py.File(self.folder / "v.h5") as data:
+                stored, x = file["x"][()].astype(float), data["train/x"][()].astype(float)
+                self.assertIn("data.transform are undone", file["x"].attrs["values"])
+            seen = numpy.load(self.folder / "seen.npy").astype(float)
+            self.assertLess(numpy.abs(stored - (seen * x.std(0) + x.mean(0))).max(), 1e-4)
+        (self.folder / "v.h5").rename(self.folder / "gone.h5")
+        self.assertIn("v.h5", self.elbo("sample", "runs/vectors", "--as-stored", "-o", "x.npy", expect=2).err)
+
+
 class Deep(elbo_cli.Case):
     """Integers that are scaled, a likelihood of any real number: what is black and white is known."""
 
@@ -201,6 +220,13 @@ class Deep(elbo_cli.Case):
         said = self.elbo("sample", "runs/small", "-n", 4, "--mean", "-o", "x.h5").out
         self.assertIn("sprites.h5:/train/x", said)
         self.assertIn("black 0, white 255", self.elbo("sample", "runs/small", "-n", 4, "-o", "x.png").out)
+        refused = self.elbo("sample", "runs/small", "--as-stored", "-o", "y.png", expect=2).err
+        self.assertIn("--as-stored: y.png is of images", refused)
+        self.elbo("train", "small.yaml", "data.scale=0.5", "output=runs/half")
+        for name, option in (("seen", []), ("stored", ["--as-stored"])):
+            self.elbo("sample", "runs/half", "-n", 4, "-o", f"{name}.npy", *option)
+        seen, stored = (numpy.load(self.folder / f"{name}.npy") for name in ("seen", "stored"))
+        self.assertEqual(numpy.abs(2 * seen - stored).max(), 0)
 
 
 if __name__ == "__main__":
