@@ -38,7 +38,7 @@ Words evaluate_words() {
               "K");
     words.add("--steps", &options->steps, "ais: distributions from posterior to model (100)", "T");
     words.add("--gap", &options->gap, "how much of the variational gap is the encoder's, and how much the family's");
-    words.add("--features", &options->features, "feature distances, by a classifier of the training data's labels");
+    words.add("--features", &options->features, "feature distances, by a classifier of the training labels");
     words.add("--labels", &options->labels, "for it, FILE.h5:/DATASET (data.labels, else y)", "L");
     words.add("--json", &options->json, "write the figures as JSON", "FILE");
     words.add("--per-sample", &options->per_sample, "write those of every sample, .h5 or .csv", "FILE");
@@ -126,8 +126,7 @@ Words sample_words() {
     words.add("--from", &options->from, "codes: prior, posterior (of data) or mixture:K", "SOURCE").shows_value = true;
     words.add("--temperature", &options->temperature, "a factor on the codes' deviations", "T").shows_value = true;
     words.add("--mean", &options->mean, "the mean of p(x | z) rather than a draw of it");
-    words.add("--as-stored", &options->as_stored,
-              ".npy, .h5: values as the data holds them; else as the model sees them, scaled and transformed");
+    words.add("--as-stored", &options->as_stored, "values as the data holds them, not as the model sees them");
     words.add("--seed", &options->seed, "of all draws (the run's)", "N");
     words.add("-o,--output", &options->output, "FILE.png (a grid), FOLDER/, FILE.npy, FILE.h5 (RUN-prior.png)", "OUT");
     words.add("--force", &options->replace, "replace OUT where it exists");
