@@ -3,12 +3,12 @@
 Needs onnxruntime and h5py, which tests/run.sh puts into build/wheels/onnxruntime (or ELBO_ONNX_PYTHON names a Python that has
 them).
 """
-import os
 import re
 import subprocess
 import unittest
 
 import elbo_cli
+import pages
 
 CONFIGURATION = elbo_cli.CONFIGURATION.replace("runs/small", "runs/mnist").replace("sprites.h5", "data/mnist.h5")
 
@@ -22,11 +22,9 @@ assert abs(reconstructions - x).mean() < abs(samples[::-1] - x).mean() + 0.5
 
 class Readme(elbo_cli.Case):
     def test_its_python_runs(self):
-        python = os.environ.get("ELBO_ONNX_PYTHON") or str(elbo_cli.ROOT / "build/wheels/onnxruntime/bin/python")
-        if not os.path.exists(python):
-            self.skipTest(f"no onnxruntime at {python}: tests/run.sh gets it")
-        if "without libonnx" in elbo_cli.run(["export", "nowhere", "-o", "out"], expect=2).err:
-            self.skipTest("built without libonnx (Debian: libonnx-dev libprotobuf-dev)")
+        python = pages.onnx_python()
+        if python is None:
+            self.skipTest("no onnxruntime (tests/run.sh gets it, or ELBO_ONNX_PYTHON names a Python), or no libonnx in elbo")
         (self.folder / "data").mkdir()
         elbo_cli.sprites(self.folder / "data/mnist.h5")
         (self.folder / "small.yaml").write_text(CONFIGURATION, encoding="utf-8")
