@@ -17,8 +17,8 @@ class FirstHour(unittest.TestCase):
         for block in pages.blocks(PAGE.read_text(encoding="utf-8")):
             self.assertIsNone(block.mark("not"), "this page is run as a whole")
             reader.follow(block)
-        for name in ("sheet", "reconstructions", "samples", "traversal"):
-            self.assertTrue((reader.folder / f"{name}.png").exists(), name)
+        for name in ("sheet.png", "reconstructions.png", "samples.png", "traversal.png", "codes.h5", "report.html"):
+            self.assertTrue((reader.folder / name).exists(), name)
 
 
 if __name__ == "__main__":
