@@ -68,7 +68,7 @@ format() (
 
 scripts() (
     command -v shellcheck >/dev/null || skip "no shellcheck"
-    shellcheck --external-sources launch/*.sh launch/*.sbatch tests/*.sh tests/faults/*.sh tests/fuzz/*.sh .ci/run
+    shellcheck --external-sources launch/*.sh launch/*.sbatch docs/*.sh tests/*.sh tests/faults/*.sh tests/fuzz/*.sh .ci/run
 )
 
 configure_and_build() (
@@ -174,8 +174,10 @@ quickstart() (
     tar -c --exclude=./build --exclude='./build-*' --exclude=./runs --exclude=./.git --exclude='./data/*.h5' . |
         tar -x -C "$copy"
     if command -v ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
-    "$copy/launch/quickstart.sh"
-    "$copy/launch/quickstart.sh"
+    cd "$copy"
+    # README's first block as it stands.
+    bash -euo pipefail -c "$(awk '/^```sh$/ {block = 1; next} /^```$/ && block {exit} block' README.md)"
+    launch/quickstart.sh
 )
 
 # Not a test of ctest's: it takes minutes, and both cores.
