@@ -1,92 +1,14 @@
-// Lines are written at the place where the whole ones end, and what a full disk left of one is cut off again.
 #include "storage/line_log.hpp"
 
 #include "base/error.hpp"
 
-#include <algorithm>
-#include <cerrno>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 namespace elbo::storage {
 
-namespace {
-
-namespace fs = std::filesystem;
-
-constexpr std::size_t most_waiting = 4 << 20;
-
-/// Writes text at an offset; returns 0 or errno.
-int write_at(int file, std::string_view text, std::size_t offset) {
-    while (!text.empty()) {
-        const ssize_t written = ::pwrite(file, text.data(), text.size(), static_cast<off_t>(offset));
-        if (written < 0 && errno == EINTR) continue;
-        if (written < 0) return errno;
-        if (written == 0) return EIO;
-        text.remove_prefix(static_cast<std::size_t>(written));
-        offset += static_cast<std::size_t>(written);
-    }
-    return 0;
-}
-
-} // namespace
-
-LineLog::LineLog(const fs::path& path) : path_(path), file_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
-    if (!file_) fail("{}: cannot be opened for appending: {}", path.string(), write_message(errno));
-    struct stat status;
-    if (::fstat(file_.get(), &status) != 0) fail("{}: cannot be examined: {}", path.string(), write_message(errno));
-    written_ = static_cast<std::size_t>(status.st_size);
-    cut(written_);
-}
-
-LineLog::~LineLog() { flush(); }
+LineLog::LineLog(const std::filesystem::path& path) : log_(path) { cut(bytes()); }
 
 void LineLog::append(std::string_view line) {
-    if (line.find('\n') != std::string_view::npos) fail("{}: a line of a log holds a newline", path_.string());
-    waiting_.emplace_back(line) += '\n';
-    waiting_bytes_ += line.size() + 1;
-    if (!flush()) drop_excess();
-}
-
-bool LineLog::flush() {
-    const int code = write_waiting();
-    trouble_ = code == 0 ? "" : fmt::format("{}: cannot be appended to: {}", path_.string(), write_message(code));
-    return code == 0;
-}
-
-int LineLog::write_waiting() {
-    while (!waiting_.empty()) {
-        if (torn_ && ::ftruncate(file_.get(), static_cast<off_t>(written_)) != 0) return errno;
-        torn_ = false;
-        const std::string& line = waiting_.front();
-        if (const int code = write_at(file_.get(), line, written_)) {
-            torn_ = ::ftruncate(file_.get(), static_cast<off_t>(written_)) != 0;
-            return code;
-        }
-        written_ += line.size();
-        waiting_bytes_ -= line.size();
-        waiting_.pop_front();
-    }
-    return 0;
-}
-
-void LineLog::drop_excess() {
-    while (waiting_bytes_ > most_waiting) {
-        waiting_bytes_ -= waiting_.front().size();
-        waiting_.pop_front();
-        ++dropped_;
-    }
-}
-
-void LineLog::cut(std::size_t bytes) {
-    if (!flush()) fail("{}", trouble_);
-    const std::size_t kept = whole_lines(file_.get(), std::min(bytes, written_));
-    if (kept == written_) return;
-    if (::ftruncate(file_.get(), static_cast<off_t>(kept)) != 0) {
-        fail("{}: cannot be cut to {} bytes: {}", path_.string(), kept, write_message(errno));
-    }
-    written_ = kept;
+    if (line.find('\n') != std::string_view::npos) fail("{}: a line of a log holds a newline", log_.path().string());
+    log_.append(std::string(line) + '\n');
 }
 
 } // namespace elbo::storage
