@@ -104,18 +104,27 @@ if(NOT CHART_JS)
   elbo_note_missing(Chart.js libjs-chart.js)
 endif()
 
+# Event files for TensorBoard: messages that protoc compiles, and their checksums. Newer protobufs have a CMake package of
+# their own, which alone knows what they need.
+set(CMAKE_FIND_PACKAGE_PREFER_CONFIG ON)
+elbo_find("libprotobuf-dev;protobuf-compiler" Protobuf)
+set(CMAKE_FIND_PACKAGE_PREFER_CONFIG OFF)
+if(Protobuf_FOUND AND NOT TARGET protobuf::protoc)
+  elbo_note_missing(protoc protobuf-compiler)
+endif()
+elbo_pkg_library(isal libisal libisal-dev)
+
 # The one that elbo does without where it is missing: then `elbo export` writes no ONNX files, and says so.
-find_package(Protobuf QUIET)
 find_path(ONNX_INCLUDE_DIR onnx/onnx-ml.pb.h)
 find_library(ONNX_PROTO_LIBRARY onnx_proto)
-if(Protobuf_FOUND AND ONNX_INCLUDE_DIR AND ONNX_PROTO_LIBRARY)
+if(ONNX_INCLUDE_DIR AND ONNX_PROTO_LIBRARY)
   add_library(elbo_onnx_library INTERFACE)
   target_include_directories(elbo_onnx_library SYSTEM INTERFACE ${ONNX_INCLUDE_DIR})
   target_compile_definitions(elbo_onnx_library INTERFACE ONNX_ML=1 ONNX_NAMESPACE=onnx)
   target_link_libraries(elbo_onnx_library INTERFACE ${ONNX_PROTO_LIBRARY} protobuf::libprotobuf)
   add_library(elbo::onnx ALIAS elbo_onnx_library)
 else()
-  message(STATUS "No libonnx (Debian: libonnx-dev libprotobuf-dev): elbo export will not write ONNX files")
+  message(STATUS "No libonnx (Debian: libonnx-dev): elbo export will not write ONNX files")
 endif()
 
 if(ELBO_TESTS)

@@ -6,8 +6,8 @@
 {
     build_packages=(g++ cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libdnnl-dev libhdf5-dev libyaml-cpp-dev
         ocl-icd-opencl-dev libcli11-dev libfmt-dev nlohmann-json3-dev librandom123-dev libspng-dev libturbojpeg0-dev libxxhash-dev
-        libhwy-dev zlib1g-dev liblzma-dev libarchive-dev libcsv-dev libeigen3-dev libonnx-dev libprotobuf-dev
-        libjs-chart.js)
+        libhwy-dev zlib1g-dev liblzma-dev libarchive-dev libcsv-dev libeigen3-dev libprotobuf-dev protobuf-compiler libisal-dev
+        libonnx-dev libjs-chart.js)
     test_packages=(dpkg-dev file libgtest-dev libgmock-dev libbenchmark-dev hdf5-tools clang-format clang-tidy shellcheck python3
         python3-venv python3-h5py python3-numpy python3-pil python3-pandas iproute2 util-linux ccache)
     full_test_packages=(clang slurm-wlm munge mpich libmpich-dev)

@@ -123,6 +123,11 @@ onnxruntime() (
     wheel onnxruntime 1.31.1 onnx==1.23.2 h5py
 )
 
+# What reads event files (report.tensorboard) in their test.
+tensorboard() (
+    wheel tensorboard 2.21.0
+)
+
 onednn3() (
     wheel onednn-devel-cpu-gomp 2023.2.0
     targets=(test_numerics test_layers test_model)
@@ -213,6 +218,7 @@ stage "build" configure_and_build "$checked" -DELBO_BENCHMARKS=ON
 stage "clang-tidy" tidy
 stage "fuzzing" fuzzing
 stage "onnxruntime" onnxruntime
+stage "tensorboard" tensorboard
 if [ -n "$full" ]; then
     stage "oneDNN 3" onednn3
     stage "clang" clang_build

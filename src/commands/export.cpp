@@ -94,8 +94,8 @@ Exit export_model(const ExportOptions& options) {
 #else
 
 Exit export_model(const ExportOptions&) {
-    reject("this elbo was built without libonnx: install libonnx-dev and libprotobuf-dev (Debian, Ubuntu), or name "
-           "their folder in CMAKE_PREFIX_PATH, and build elbo again");
+    reject("this elbo was built without libonnx: install libonnx-dev (Debian, Ubuntu), or name its folder in "
+           "CMAKE_PREFIX_PATH, and build elbo again");
 }
 
 #endif

@@ -70,6 +70,22 @@ void add_later_keys(Leaves& leaves) {
 
 } // namespace
 
+std::vector<std::string> key_names(const Schema& schema) {
+    std::vector<std::string> names;
+    for (Row& row : all_rows(schema)) names.push_back(std::move(row.path));
+    return names;
+}
+
+std::vector<Assignment> assignments(const std::string& resolved, const Schema& schema) {
+    const std::vector<Row> rows = all_rows(schema);
+    std::vector<Assignment> found;
+    for (auto& [path, value] : leaves_of(resolved)) {
+        const auto row = std::ranges::find(rows, path, &Row::path);
+        found.push_back({path, value, row == rows.end() ? Effect::model : row->effect});
+    }
+    return found;
+}
+
 std::vector<Difference> compare(const std::string& before, const std::string& after, const Schema& schema) {
     Leaves old_leaves = leaves_of(before), new_leaves = leaves_of(after);
     add_later_keys(old_leaves);

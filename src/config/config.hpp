@@ -117,6 +117,7 @@ struct Evaluate {
 struct Report {
     std::size_t every = 100;  ///< steps between lines of metrics.jsonl within an epoch; 0: epoch ends alone
     std::size_t pictures = 1; ///< epochs between pictures; 0: none
+    bool tensorboard = false; ///< event files beside metrics.jsonl
 };
 
 struct Config {
@@ -158,6 +159,18 @@ struct Difference {
 
 /// Differences between two resolved configurations in the order of the key table.
 std::vector<Difference> compare(const std::string& before, const std::string& after, const Schema& schema);
+
+/// One key of a resolved configuration, its value as YAML on a line.
+struct Assignment {
+    std::string key, value;
+    Effect effect;
+};
+
+/// All of its keys, in its order.
+std::vector<Assignment> assignments(const std::string& resolved, const Schema& schema);
+
+/// Every key by its whole name, in the table's order.
+std::vector<std::string> key_names(const Schema& schema);
 
 /// Every key as a table for the terminal (80 columns), and as the page docs/configuration.md.
 std::string reference_text(const Schema& schema);

@@ -261,6 +261,11 @@ const auto table = std::to_array<CoreKey>({
     {{"report.pictures", Type::integer, "1", "epochs between pictures of reconstructions and samples; 0: none",
       Effect::none, 0, most_epochs},
      [](Config& c, const Checked& v) { c.report.pictures = v.count(); }},
+    {{"report.tensorboard", Type::flag, "false",
+      "an event file for TensorBoard beside metrics.jsonl: figures, pictures, histograms of the posterior, "
+      "hyper-parameters",
+      Effect::none},
+     [](Config& c, const Checked& v) { c.report.tensorboard = v.flag(); }},
 });
 
 } // namespace

@@ -31,7 +31,19 @@ struct Metrics {
 
 std::string metrics_line(const Metrics& metrics);
 
-using Value = std::variant<std::int64_t, double, std::string, bool>;
+/// A line of metrics.jsonl read back: which it is, and its figures by name (not epoch, step and samples).
+struct LoggedLine {
+    std::string kind, over;
+    std::uint64_t epoch = 0, step = 0;
+    std::vector<std::pair<std::string, double>> figures;
+    std::optional<double> figure(std::string_view name) const;
+};
+
+/// Nothing where the text is no such line.
+std::optional<LoggedLine> parse_metrics_line(std::string_view text);
+
+/// Nothing is null.
+using Value = std::variant<std::monostate, std::int64_t, double, std::string, bool>;
 /// In order; a dot in a name stands for an object within the object.
 using Fields = std::vector<std::pair<std::string, Value>>;
 
@@ -40,6 +52,16 @@ std::string event_line(std::string_view event, const Fields& fields);
 
 /// status.json: what has become of a run. exit is null while it is running.
 std::string status_text(std::string_view state, std::optional<Exit> exit, const Fields& fields);
+
+/// status.json read back, as far as it tells.
+struct LoggedStatus {
+    std::string state, message;
+    std::optional<std::uint64_t> epoch, epochs, best_epoch;
+    std::optional<double> best_validation_elbo;
+};
+
+/// Nothing where the text is no such object.
+std::optional<LoggedStatus> parse_status(std::string_view text);
 
 /// The fields as a JSON object on a line.
 std::string object_text(const Fields& fields);

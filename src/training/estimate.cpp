@@ -4,6 +4,7 @@
 #include "data/prefetcher.hpp"
 #include "model/importance.hpp"
 #include "optimizers/optimizer.hpp"
+#include "training/histograms.hpp"
 #include "training/inputs.hpp"
 #include "training/latents.hpp"
 
@@ -29,6 +30,7 @@ std::size_t validation_bytes(const config::Config& config, std::size_t latent, s
     if (config.data.validation.empty() && !config.data.validation_fraction) return 0;
     const bool weighted = config.evaluate.every > 0;
     return LatentSums::bytes(latent) + LatentMeans::bytes(latent) +
+           (config.report.tensorboard ? PosteriorHistograms::bytes(latent, rows) : 0) +
            (weighted ? model::ImportanceSampler::bytes(latent, rows, 1) : 0);
 }
 

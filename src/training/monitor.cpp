@@ -38,6 +38,7 @@ Monitor::Monitor(const RunPaths& paths, const config::Config& config, report::Te
     metrics_.emplace(paths.metrics());
     if (metrics_->bytes() > trainer.state().metrics_bytes) metrics_->cut(trainer.state().metrics_bytes);
     events_.emplace(paths.events());
+    if (config.report.tensorboard) tensorboard_.emplace(paths, config, trainer.state(), trainer.train_data().size());
 }
 
 void Monitor::pause() {
@@ -79,9 +80,16 @@ report::Metrics Monitor::metrics(std::string_view over, const model::Bound& sum,
 
 void Monitor::write(Trainer& trainer, const report::Metrics& metrics) {
     if (!speaks_) return;
-    metrics_->append(report::metrics_line(metrics));
+    const std::string line = report::metrics_line(metrics);
+    metrics_->append(line);
     trainer.state().metrics_bytes = metrics_->bytes();
     warn_of(metrics_->trouble());
+    if (!tensorboard_) return;
+    const bool within_steps = !paused_; // whose time this is not
+    if (within_steps) pause();
+    tensorboard_->line(line);
+    warn_of(tensorboard_->log().trouble());
+    if (within_steps) resume();
 }
 
 void Monitor::steps_done(Trainer& trainer) {
@@ -117,12 +125,17 @@ void Monitor::epoch_done(Trainer& trainer, const std::optional<Validation>& vali
         shown.weighted = check.weighted;
         write(trainer, check);
         shown.validation_elbo = check.elbo();
+        if (tensorboard_ && validation->histograms) tensorboard_->histograms(line.step, *validation->histograms);
     }
     shown.best = best;
     shown.samples_per_second = line.samples_per_second;
     shown.seconds_left = seconds_left(trainer);
     terminal_.epoch(shown);
     epoch_ = now(trainer);
+}
+
+void Monitor::picture(const Trainer& trainer, const std::filesystem::path& png) {
+    if (tensorboard_) attempt(tensorboard_->log().path(), [&] { tensorboard_->picture(trainer.state().step, png); });
 }
 
 void Monitor::skipped(const Trainer& trainer, const std::string& why) {
@@ -162,6 +175,7 @@ void Monitor::status(std::string_view state, std::optional<Exit> exit, const Tra
     }
     if (!message.empty()) fields.emplace_back("message", message);
     attempt(paths_.status(), [&] { storage::write_whole(paths_.status(), report::status_text(state, exit, fields)); });
+    if (tensorboard_ && exit) tensorboard_->end(*exit);
 }
 
 void Monitor::attempt(const std::filesystem::path& file, const std::function<void()>& write) {
@@ -183,7 +197,9 @@ void Monitor::warn_of(const std::string& trouble) {
 
 std::string Monitor::trouble() {
     if (!speaks_) return "";
-    for (storage::LineLog* log : {&*metrics_, &*events_}) {
+    std::vector<storage::AppendLog*> logs = {&metrics_->log(), &events_->log()};
+    if (tensorboard_) logs.push_back(&tensorboard_->log());
+    for (storage::AppendLog* log : logs) {
         log->flush();
         if (!log->trouble().empty()) return log->trouble();
     }

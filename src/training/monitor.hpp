@@ -7,6 +7,7 @@
 #include "storage/files.hpp"
 #include "storage/line_log.hpp"
 #include "training/run_folder.hpp"
+#include "training/tensorboard.hpp"
 #include "training/trainer.hpp"
 
 #include <chrono>
@@ -34,6 +35,8 @@ public:
     void steps_done(Trainer& trainer);
     /// At an epoch's end, after validation: its lines in metrics.jsonl and on the terminal.
     void epoch_done(Trainer& trainer, const std::optional<Validation>& validation, bool best);
+    /// After a picture was drawn.
+    void picture(const Trainer& trainer, const std::filesystem::path& png);
     /// After a step without an update, and why.
     void skipped(const Trainer& trainer, const std::string& why);
     void live(const Trainer& trainer);
@@ -44,7 +47,8 @@ public:
 
     /// Has rank 0 do what writes a file that training can go on without; what goes wrong is warned of and remembered.
     void attempt(const std::filesystem::path& file, const std::function<void()>& write);
-    /// What of metrics.jsonl, events.jsonl, pictures and the like is not on the disk; empty: nothing is missing.
+    /// What of metrics.jsonl, events.jsonl, event files, pictures and the like is not on the disk; empty: nothing is
+    /// missing.
     std::string trouble();
 
     /// How training failed, as all ranks know; it still says so where it can.
@@ -71,6 +75,7 @@ private:
     report::Terminal& terminal_;
     bool speaks_;
     std::optional<storage::LineLog> metrics_, events_;
+    std::optional<TensorBoard> tensorboard_; ///< where report.tensorboard asks for it
     Clock::time_point start_ = Clock::now(), busy_since_ = start_;
     double seconds_before_; ///< of training in earlier processes
     double busy_ = 0;       ///< seconds in steps until the last pause

@@ -122,6 +122,7 @@ void draw(Run& run) {
     if (!run.world.first()) return;
     run.trainer.enter(comm::Phase::picture);
     run.monitor.attempt(picture, [&] { run.trainer.draw(picture); });
+    run.monitor.picture(run.trainer, picture);
     run.trainer.enter(comm::Phase::agreeing);
     run.trainer.clock().enter(comm::Phase::reporting);
 }

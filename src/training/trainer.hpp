@@ -11,6 +11,7 @@
 #include "model/vae.hpp"
 #include "optimizers/optimizer.hpp"
 #include "storage/checkpoint.hpp"
+#include "training/histograms.hpp"
 #include "training/inputs.hpp"
 #include "training/start_values.hpp"
 #include "training/state.hpp"
@@ -33,7 +34,8 @@ struct Validation {
     std::vector<model::LatentDimension> latents;
     std::vector<float> means; ///< of the first LatentMeans::most samples' posteriors that this rank has, else zeros
     double seconds = 0;
-    std::optional<WeightedBound> weighted; ///< where the epoch is one of evaluate.every's
+    std::optional<WeightedBound> weighted;         ///< where the epoch is one of evaluate.every's
+    std::optional<PosteriorHistograms> histograms; ///< where report.tensorboard shows them
 
     std::size_t active_units() const; ///< latents that are
 };

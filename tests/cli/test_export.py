@@ -34,7 +34,7 @@ class Export(elbo_cli.Case):
     def setUp(self):
         super().setUp()
         if not built_with_onnx():
-            self.skipTest("built without libonnx (Debian: libonnx-dev libprotobuf-dev)")
+            self.skipTest("built without libonnx (Debian: libonnx-dev)")
         self.elbo("train", self.small_run())
 
     def written(self, folder="out"):

@@ -3,6 +3,7 @@
 
 #include <bit>
 #include <cmath>
+#include <map>
 #include <random>
 
 namespace elbo::config::testing {
@@ -83,6 +84,7 @@ evaluate:
 report:
   every: 100
   pictures: 1
+  tensorboard: false
 )");
 }
 
@@ -216,6 +218,19 @@ TEST(Compare, AKeyThatNoTableKnowsCountsAsAnotherModel) {
     EXPECT_EQ(found[1].key, "a.b");
     EXPECT_EQ(found[1].after, "(none)");
     EXPECT_EQ(found[1].effect, Effect::model);
+}
+
+TEST(Resolved, AssignmentsAreEveryKeyWithItsEffect) {
+    const std::string resolved = read(valid, {"optimizer.kind=sgd", "model.likelihood=gaussian"}).resolved;
+    std::map<std::string, std::pair<std::string, Effect>> found;
+    for (const Assignment& one : assignments(resolved, schema())) found[one.key] = {one.value, one.effect};
+    EXPECT_EQ(found["model.latent"], std::pair(std::string("20"), Effect::model));
+    EXPECT_EQ(found["optimizer.rate.start"], std::pair(std::string("0.001"), Effect::trajectory));
+    EXPECT_EQ(found["optimizer.momentum"], std::pair(std::string("0"), Effect::trajectory));
+    EXPECT_EQ(found["report.every"], std::pair(std::string("100"), Effect::none));
+    EXPECT_EQ(found["training.patience"], std::pair(std::string("~"), Effect::trajectory));
+    EXPECT_EQ(found["model.encoder"].first.find('\n'), std::string::npos);
+    EXPECT_FALSE(found.contains("optimizer.beta1"));
 }
 
 } // namespace

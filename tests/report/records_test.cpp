@@ -40,6 +40,36 @@ TEST(Records, FiguresReadBackExactly) {
     EXPECT_FALSE(line.contains("over"));
 }
 
+TEST(Records, AMetricsLineIsReadBack) {
+    report::Metrics metrics{"validation", ""};
+    metrics.epoch = 2;
+    metrics.step = 8;
+    metrics.samples = 50;
+    metrics.reconstruction = -100.1 / 3;
+    metrics.active_units = 7;
+    const auto line = report::parse_metrics_line(report::metrics_line(metrics));
+    ASSERT_TRUE(line);
+    EXPECT_EQ(line->kind, "validation");
+    EXPECT_EQ(line->over, "");
+    EXPECT_EQ(line->epoch, 2u);
+    EXPECT_EQ(line->step, 8u);
+    EXPECT_EQ(line->figure("elbo"), metrics.elbo());
+    EXPECT_EQ(line->figure("active_units"), 7);
+    EXPECT_EQ(line->figure("samples"), std::nullopt);
+    EXPECT_EQ(line->figure("step"), std::nullopt);
+}
+
+TEST(Records, WhatIsNoMetricsLineIsNone) {
+    for (const char* text :
+         {"", "{", "7", "[]", "null", R"({"kind":"train","epoch":1})", "\xff\xfe", R"({"kind":1,"epoch":1,"step":1})",
+          R"({"kind":"train","epoch":-1,"step":1})", R"({"kind":"train","over":"steps","epoch":1,"step":4)"})
+        EXPECT_FALSE(report::parse_metrics_line(text)) << text;
+    // A figure that is not finite is written as null.
+    const auto line = report::parse_metrics_line(R"({"kind":"train","epoch":1,"step":4,"elbo":null,"kl":2})");
+    ASSERT_TRUE(line);
+    EXPECT_EQ(line->figures, (std::vector<std::pair<std::string, double>>{{"kl", 2}}));
+}
+
 TEST(Records, EventsSurviveAnyText) {
     const std::string text = "quote \" newline \n broken \xff";
     const std::string line =

@@ -26,7 +26,8 @@ ROOMS = {
     r"(zlib|lzma|archive|archive_entry|csv)\.h$": {"convert"},
     r"nlohmann/": {"report"},
     r"(unsupported/)?Eigen/": {"classical"},
-    r"(onnx/onnx|google/protobuf)": {"onnx"},
+    r"onnx/onnx": {"onnx"},
+    r"(isa-l|tensorboard\.pb|google/protobuf)": {"report"},
     r"(hwy|Random123)/": set(LAYOUT[:LAYOUT.index("base")]),
 }
 
