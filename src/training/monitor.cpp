@@ -39,6 +39,7 @@ Monitor::Monitor(const RunPaths& paths, const config::Config& config, report::Te
     if (metrics_->bytes() > trainer.state().metrics_bytes) metrics_->cut(trainer.state().metrics_bytes);
     events_.emplace(paths.events());
     if (config.report.tensorboard) tensorboard_.emplace(paths, config, trainer.state(), trainer.train_data().size());
+    busy_since_ = Clock::now(); // opening files is no step
 }
 
 void Monitor::pause() {

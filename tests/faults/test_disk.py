@@ -17,7 +17,7 @@ SIZE = 8 << 20
 INSIDE = "ELBO_FAULT_MOUNTS"
 # Long enough for trouble to come and go; a checkpoint is 0.13 MB.
 EPOCHS, STEPS = 200, 2400
-SETTINGS = (f"training.epochs={EPOCHS}", "report.pictures=0")
+SETTINGS = (f"training.epochs={EPOCHS}", "report.pictures=0", "report.tensorboard=true")
 
 
 def mount(*words):
@@ -76,6 +76,16 @@ class Disk(faults.Case):
             self.elbo("inspect", self.run / f"checkpoints/step-{step:08}.h5")
         return steps
 
+    def expect_whole_records(self):
+        """Event files end with a record's end (TFRecord: 8 bytes of length, 4 + 4 of checksums)."""
+        files = list(self.run.glob("events.out.tfevents.*"))
+        self.assertGreater(len(files), 0)
+        for file in files:
+            data, place = file.read_bytes(), 0
+            while place < len(data):
+                place += 16 + int.from_bytes(data[place:place + 8], "little")
+            self.assertEqual(place, len(data), file)
+
     def until_the_end(self, name, ranks, trouble, repair, words):
         training = self.start(*self.train_once, ranks=ranks)
         training.wait_for_step(120, self.run)
@@ -92,6 +102,7 @@ class Disk(faults.Case):
         self.assertIn("resume", again.out)
         self.expect_bits(self.expected, self.run, name)
         self.expect_tidy(self.run)
+        self.expect_whole_records()
         shutil.rmtree(self.run)
 
     def in_the_middle(self, name, ranks, trouble, repair, words):
@@ -111,6 +122,7 @@ class Disk(faults.Case):
         training.end(expect=0, seconds=60)
         self.expect_bits(self.expected, self.run, name)
         self.expect_tidy(self.run)
+        self.expect_whole_records()
         self.assertEqual(elbo_cli.status(self.run)["state"], "done")
         self.assertIn("save_failed", [event["event"] for event in elbo_cli.events(self.run)])
         self.row(f"{name}, for a while", "told, went on, everything written, status 0")
