@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace elbo::commands {
@@ -168,6 +169,14 @@ struct ReportOptions {
     bool force = false;            ///< replace what is there
 };
 Exit report_runs(const ReportOptions& options);
+
+struct RunsOptions {
+    std::string folder = "runs"; ///< in which runs are looked for, and below it
+    std::string sort = "run";    ///< name of a column
+    bool reverse = false, json = false;
+};
+Exit runs(const RunsOptions& options);
+std::vector<std::string_view> run_columns(); ///< what they can be sorted by
 
 /// elbo's version and those of what it stands on.
 std::string version_text();

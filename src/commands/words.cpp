@@ -1,5 +1,6 @@
 #include "commands/words.hpp"
 
+#include "base/text.hpp"
 #include "commands/commands.hpp"
 
 #include <memory>
@@ -40,7 +41,8 @@ void add_formats(Words& words, ConvertOptions& options) {
     words.add("--label-column", &request.label_column, "CSV: by name or number; becomes y", "C");
     words.add("--columns", &request.columns, "CSV: those of x, by name or number: a,b,5-9", "A,B");
     words.add("--header", &options.header, "CSV: yes or no, does a line name the columns (else guessed)", "Y");
-    words.add("--missing", &options.missing, "CSV: error, zero or mean in place of empty fields", "M");
+    words.choose("--missing", &options.missing, "CSV: error, zero or mean in place of empty fields", "M",
+                 {"error", "zero", "mean"});
     words.add("--shape", &options.shape, "of a row: raw, CSV (28x28)", "HxW");
     words.add("--big-endian", &request.big_endian, "raw: its numbers' bytes, highest first");
     words.add("--resize", &options.resize, "images: height and width, or one number for both", "HxW");
@@ -69,7 +71,7 @@ Words convert_words() {
     words.add("--shuffle-seed", &request.shuffle_seed, "mix the items of a split", "N");
     words.add("--limit", &request.limit, "at most so many items of each part, the first ones", "N");
     words.add("--type", &options->type, "of x: uint8, float32 ... where its values allow that", "T");
-    words.add("--compress", &options->compress, "none or gzip (none)", "HOW");
+    words.choose("--compress", &options->compress, "none or gzip (none)", "HOW", {"none", "gzip"});
     words.add("--stats", &request.stats, "keep mean, variance, min and max of each feature of x");
     words.add("--skip-bad", &request.skip_bad, "leave damaged items out, and name them");
     add_formats(words, *options);
@@ -98,6 +100,17 @@ Words inspect_words() {
     return words;
 }
 
+Words runs_words() {
+    auto options = std::make_shared<RunsOptions>();
+    Words words;
+    words.add("folder", &options->folder, "folder that they are in, or below it", "FOLDER").shows_value = true;
+    words.choose("--sort", &options->sort, "by " + joined(run_columns()), "COLUMN", run_columns()).shows_value = true;
+    words.add("--reverse", &options->reverse, "the other way round");
+    words.add("--json", &options->json, "print a list of objects rather than a table");
+    words.run = [options] { return runs(*options); };
+    return words;
+}
+
 namespace {
 
 /// What `bench --scaling` is to predict.
@@ -123,7 +136,7 @@ Words bench_words() {
     words.add("config", &own.configuration, "configuration, a YAML file", "CONFIG").required = true;
     words.add("overrides", &own.overrides, "keys set here, as for train", "key=value");
     words.add("--batch", &own.batch, "samples a step over all ranks", "N");
-    words.add("--precision", &own.precision, "of products and activations: fp32 or bf16", "P");
+    words.choose("--precision", &own.precision, "of products and activations: fp32 or bf16", "P", {"fp32", "bf16"});
     words.add("--seconds", &own.seconds, "of measuring, after a warm-up (10)", "S");
     words.add("--json", &own.json, "write the figures as JSON; - is standard output", "FILE");
     add_scaling(words, *options);

@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -29,6 +30,7 @@ struct Word {
     bool shows_value = false; ///< --help tells what the value is without the option
     std::string needs;        ///< another option, without which this one means nothing
     std::optional<std::pair<std::int64_t, std::int64_t>> range;
+    std::vector<std::string_view> choices = {}; ///< words that the value may be, for completion
 };
 
 /// All of a command's. Places are parts of what `run` holds.
@@ -38,6 +40,14 @@ struct Words {
     std::string* given = nullptr; ///< gets the options that were given, as they were
     std::function<Exit()> run;
 
+    /// Of a value that is one of some words.
+    Word& choose(std::string flags, Place place, std::string meaning, std::string type,
+                 std::vector<std::string_view> choices) {
+        Word& word = add(std::move(flags), place, std::move(meaning), std::move(type));
+        word.choices = std::move(choices);
+        return word;
+    }
+
     Word& add(std::string flags, Place place, std::string meaning, std::string type = {}) {
         return all.emplace_back(Word{std::move(flags), place, std::move(meaning), std::move(type)});
     }
@@ -46,6 +56,7 @@ struct Words {
 Words train_words();
 Words convert_words();
 Words inspect_words();
+Words runs_words();
 Words bench_words();
 Words evaluate_words();
 Words reconstruct_words();

@@ -12,7 +12,8 @@ void add_run(Words& words, TrainedOptions& options) {
 }
 
 void add_checkpoint(Words& words, TrainedOptions& options) {
-    words.add("--checkpoint", &options.checkpoint, "of a run: best, latest or a step's number (best)", "WHICH");
+    words.choose("--checkpoint", &options.checkpoint, "of a run: best, latest or a step's number (best)", "WHICH",
+                 {"best", "latest"});
 }
 
 /// Which trained model, and what data it is asked about.
@@ -33,7 +34,8 @@ Words evaluate_words() {
     auto options = std::make_shared<EvaluateOptions>();
     Words words;
     add_trained(words, *options);
-    words.add("--method", &options->method, "iwae: importance weights; ais: annealed chains (iwae)", "M");
+    words.choose("--method", &options->method, "iwae: importance weights; ais: annealed chains (iwae)", "M",
+                 {"iwae", "ais"});
     words.add("--samples", &options->draws, "draws of the posterior for each sample of the data (100; chains: 10)",
               "K");
     words.add("--steps", &options->steps, "ais: distributions from posterior to model (100)", "T");
@@ -87,7 +89,10 @@ Words restore_words() {
     auto options = std::make_shared<RestoreOptions>();
     Words words;
     add_trained(words, *options);
-    words.add("--task", &options->task, "denoise, inpaint, superres or mask", "TASK").required = true;
+    words
+        .choose("--task", &options->task, "denoise, inpaint, superres or mask", "TASK",
+                {"denoise", "inpaint", "superres", "mask"})
+        .required = true;
     words.add("--noise", &options->noise, "denoise: the noise's deviation (0.5)", "SIGMA");
     words.add("--rectangle", &options->rectangle, "inpaint: what is hidden, TOP,LEFT,HEIGHTxWIDTH", "R");
     words.add("--factor", &options->factor, "superres: sides of the squares whose means are observed (4)", "F");
@@ -123,7 +128,10 @@ Words sample_words() {
     Words words;
     add_trained(words, *options);
     words.add("-n,--number", &options->samples, "of samples", "N").shows_value = true;
-    words.add("--from", &options->from, "codes: prior, posterior (of data) or mixture:K", "SOURCE").shows_value = true;
+    words
+        .choose("--from", &options->from, "codes: prior, posterior (of data) or mixture:K", "SOURCE",
+                {"prior", "posterior"})
+        .shows_value = true;
     words.add("--temperature", &options->temperature, "a factor on the codes' deviations", "T").shows_value = true;
     words.add("--mean", &options->mean, "the mean of p(x | z) rather than a draw of it");
     words.add("--as-stored", &options->as_stored, "values as the data holds them, not as the model sees them");
@@ -142,8 +150,8 @@ Words encode_words() {
     words.add("output", &options->output, "FILE.h5, or FILE.npy for the means alone", "OUT").required = true;
     add_checkpoint(words, *options);
     words
-        .add("--posterior", &options->posterior, "q (the encoder's), importance (weighed by the model) or hmc (chains)",
-             "P")
+        .choose("--posterior", &options->posterior,
+                "q (the encoder's), importance (weighed by the model) or hmc (chains)", "P", {"q", "importance", "hmc"})
         .shows_value = true;
     words.add("--draws", &options->draws, "z of each sample that are written; 0: none", "N").shows_value = true;
     words.add("--samples", &options->candidates, "importance: draws of q that are weighed; hmc: moves of a chain", "K")
@@ -160,7 +168,7 @@ Words export_words() {
     add_run(words, *options);
     add_checkpoint(words, *options);
     words.add("-o,--output", &options->output, "folder for encoder.onnx and decoder.onnx", "FOLDER").required = true;
-    words.add("--format", &options->format, "onnx, the only one today (onnx)", "FORMAT");
+    words.choose("--format", &options->format, "onnx, the only one today (onnx)", "FORMAT", {"onnx"});
     words.add("--force", &options->force, "replace files that are there");
     words.run = [options] { return export_model(*options); };
     return words;

@@ -81,6 +81,10 @@ private:
     CheckpointText text_;
 };
 
+/// What the header and the length of a checkpoint say is wrong with it; empty where nothing is. Its contents are not
+/// read.
+std::string glance_at_checkpoint(const std::filesystem::path& path);
+
 /// True where the file's user block says that it is a checkpoint.
 bool is_checkpoint(const std::filesystem::path& file);
 

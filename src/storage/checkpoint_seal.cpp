@@ -101,39 +101,49 @@ std::string read_contents(const Descriptor& file, std::size_t size, std::vector<
     return "";
 }
 
+/// A checkpoint's header, and what it promises.
+struct Head {
+    std::string text;
+    Promise promise;
+    std::size_t size = 0; ///< of the file
+};
+
+/// Compares the file's length with its header's promise; returns what is wrong, empty where nothing is.
+std::string examine_head(const Descriptor& file, Head& head) {
+    struct stat status;
+    if (!file || ::fstat(file.get(), &status) != 0) return fmt::format("cannot be read: {}", std::strerror(errno));
+    head.size = static_cast<std::size_t>(status.st_size);
+    head.text.resize(checkpoint_user_block);
+    int code = 0;
+    head.text.resize(read_at(file, std::as_writable_bytes(std::span(head.text)), 0, code));
+    if (code != 0) return fmt::format("cannot be read: {}", std::strerror(code));
+    if (const std::string wrong = read_header(head.text, head.promise); !wrong.empty()) return wrong;
+    const std::size_t present = head.size - std::min(head.size, checkpoint_user_block), promised = head.promise.bytes;
+    if (present == promised) return "";
+    return fmt::format("the checkpoint is {}: its header promises {} bytes after the first {}, the file has {}",
+                       present < promised ? "cut short" : "damaged", promised, checkpoint_user_block, present);
+}
+
 /// Compares the file with its header's promise; returns what is wrong, empty where nothing is. whole: takes the file's
 /// bytes unless it is null.
 std::string examine(const Descriptor& file, std::vector<std::byte>* whole) {
-    struct stat status;
-    if (!file || ::fstat(file.get(), &status) != 0) return fmt::format("cannot be read: {}", std::strerror(errno));
-    const auto size = static_cast<std::size_t>(status.st_size);
-    std::vector<std::byte> head(checkpoint_user_block);
-    int code = 0;
-    head.resize(read_at(file, head, 0, code));
-    if (code != 0) return fmt::format("cannot be read: {}", std::strerror(code));
-    const std::string_view found(reinterpret_cast<const char*>(head.data()), head.size());
-    Promise promise;
-    if (const std::string wrong = read_header(found, promise); !wrong.empty()) return wrong;
-    const std::size_t present = size - std::min(size, checkpoint_user_block);
-    if (present != promise.bytes) {
-        return fmt::format("the checkpoint is {}: its header promises {} bytes after the first {}, the file has {}",
-                           present < promise.bytes ? "cut short" : "damaged", promise.bytes, checkpoint_user_block,
-                           present);
-    }
+    Head head;
+    if (const std::string wrong = examine_head(file, head); !wrong.empty()) return wrong;
     if (whole != nullptr) {
         try {
-            whole->resize(size);
+            whole->resize(head.size);
         } catch (const std::exception&) {
-            return fmt::format("cannot be read: there is no memory for {}", human_bytes(static_cast<double>(size)));
+            return fmt::format("cannot be read: there is no memory for {}",
+                               human_bytes(static_cast<double>(head.size)));
         }
-        std::copy(head.begin(), head.end(), whole->begin());
+        std::memcpy(whole->data(), head.text.data(), head.text.size());
     }
     std::string sum;
-    if (const std::string wrong = read_contents(file, size, whole, sum); !wrong.empty()) return wrong;
-    if (sum != promise.sum) {
-        return fmt::format("the checkpoint is damaged: checksum {}, its header says {}", sum, promise.sum);
+    if (const std::string wrong = read_contents(file, head.size, whole, sum); !wrong.empty()) return wrong;
+    if (sum != head.promise.sum) {
+        return fmt::format("the checkpoint is damaged: checksum {}, its header says {}", sum, head.promise.sum);
     }
-    return found == header(promise.bytes, sum) ? "" : "the checkpoint's header is damaged";
+    return head.text == header(head.promise.bytes, sum) ? "" : "the checkpoint's header is damaged";
 }
 
 Descriptor open_file(const fs::path& path) { return Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC)); }
@@ -159,6 +169,11 @@ std::vector<std::byte> read_verified(const fs::path& path) {
     const std::string wrong = examine(open_file(path), &bytes);
     if (!wrong.empty()) reject("{}: {}", path.string(), wrong);
     return bytes;
+}
+
+std::string glance_at_checkpoint(const fs::path& path) {
+    Head head;
+    return examine_head(open_file(path), head);
 }
 
 bool is_checkpoint(const fs::path& path) {

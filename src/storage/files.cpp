@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "storage/posix.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -89,6 +90,16 @@ std::string read_text(const fs::path& path) {
             reject("{}: cannot be read: {}", path.string(), std::strerror(errno));
         }
     }
+}
+
+std::string read_tail(const fs::path& path, std::size_t bytes) {
+    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    std::error_code error;
+    const auto size = static_cast<std::size_t>(file ? fs::file_size(path, error) : 0);
+    if (error) return {};
+    std::string text(std::min(size, bytes), '\0');
+    const int code = read_at(file.get(), size - text.size(), std::as_writable_bytes(std::span(text)));
+    return code == 0 ? text : std::string();
 }
 
 PendingFile::PendingFile(fs::path destination)

@@ -25,6 +25,9 @@ void remove_temporaries(const std::filesystem::path& folder);
 
 std::string read_text(const std::filesystem::path& path);
 
+/// The last `bytes` bytes of a file, or all that there are; empty where it cannot be read.
+std::string read_tail(const std::filesystem::path& path, std::size_t bytes);
+
 /// A temporary name beside a file that some library writes itself; commit() fsyncs and renames it into place, the
 /// destructor, or a signal that ends the process, removes it otherwise.
 class PendingFile {

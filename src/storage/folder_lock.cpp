@@ -88,6 +88,14 @@ std::string FolderLock::lost_to() const {
     return lost_to_;
 }
 
+bool is_locked(const fs::path& folder) {
+    const Descriptor opened = open_folder(folder);
+    if (!opened) return false;
+    const std::optional<LockFile> lock = LockFiles(opened.get(), folder.string()).read(lock_name);
+    if (!lock || is_gone(lock->owner, this_process())) return false;
+    return std::chrono::system_clock::now().time_since_epoch() - lock->touched <= FolderLockOptions().silence;
+}
+
 void FolderLock::acquire() {
     const LockFiles files(folder_.get(), path_.string());
     const auto began = std::chrono::steady_clock::now();

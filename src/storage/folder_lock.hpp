@@ -56,4 +56,7 @@ private:
     std::thread heart_;
 };
 
+/// True where a process seems to hold the folder's lock, by this host's clock; touches nothing.
+bool is_locked(const std::filesystem::path& folder);
+
 } // namespace elbo::storage

@@ -216,9 +216,12 @@ std::string widths_of(const std::vector<config::Settings>& layers) {
 
 } // namespace
 
+std::string describe_layers(const config::Model& model) {
+    return fmt::format("{}-{}{}", widths_of(model.encoder), model.latent, widths_of(model.decoder)).substr(1);
+}
+
 std::string describe_model(const config::Config& config, const model::Vae& model) {
-    return fmt::format("VAE {}{}-{}{}-{}", model.dimensions(), widths_of(config.model.encoder), model.latent(),
-                       widths_of(config.model.decoder), model.dimensions());
+    return fmt::format("VAE {}-{}-{}", model.dimensions(), describe_layers(config.model), model.dimensions());
 }
 
 } // namespace elbo::training
