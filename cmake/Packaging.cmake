@@ -7,6 +7,13 @@ install(DIRECTORY configs DESTINATION ${CMAKE_INSTALL_DATADIR}/elbo)
 install(DIRECTORY launch DESTINATION ${CMAKE_INSTALL_DATADIR}/elbo USE_SOURCE_PERMISSIONS PATTERN quickstart.sh EXCLUDE)
 install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES README.md LICENSE src/report/page/chart-licence.txt DESTINATION ${CMAKE_INSTALL_DOCDIR})
+# Made by the program of its own words, and where bash-completion looks for it.
+install(CODE "
+  set(completions \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DATADIR}/bash-completion/completions\")
+  file(MAKE_DIRECTORY \"\${completions}\")
+  execute_process(COMMAND \"$<TARGET_FILE:elbo>\" completion bash OUTPUT_FILE \"\${completions}/elbo\"
+    COMMAND_ERROR_IS_FATAL ANY)
+  message(STATUS \"Installing: \${completions}/elbo\")")
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME elbo)

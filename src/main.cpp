@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "comm/communicator.hpp"
 #include "commands/commands.hpp"
+#include "commands/completion.hpp"
 #include "commands/words.hpp"
 
 #include <CLI/CLI.hpp>
@@ -12,6 +13,7 @@
 #include <chrono>
 #include <cstdio>
 #include <iterator>
+#include <memory>
 #include <thread>
 #include <variant>
 #include <vector>
@@ -74,6 +76,8 @@ std::string given_options(const CLI::App& parser) {
 /// Where the meanings begin in --help, so that lines fit 80 columns.
 constexpr std::size_t help_column = 18;
 
+commands::Words completion_words();
+
 struct Command {
     std::string_view name;
     const char* meaning;
@@ -96,7 +100,23 @@ constexpr Command command_table[] = {
     {"runs", "list the runs in a folder: state, epochs, best ELBO, speed, age", commands::runs_words},
     {"bench", "measure a configuration's training steps on made-up data", commands::bench_words},
     {"inspect", "say what is in a dataset, a checkpoint or a configuration", commands::inspect_words},
+    {"completion", "print what a shell completes: source <(elbo completion bash)", completion_words},
 };
+
+/// Of the table itself.
+commands::Words completion_words() {
+    auto shell = std::make_shared<std::string>();
+    commands::Words words;
+    words.choose("shell", shell.get(), "bash, the only one today", "SHELL", {"bash"}).required = true;
+    words.run = [shell] {
+        if (*shell != "bash") reject("completion {}: expected bash", *shell);
+        std::vector<commands::NamedWords> all;
+        for (const Command& command : command_table) all.push_back({command.name, command.words()});
+        fmt::print("{}", commands::bash_completion(all));
+        return Exit::done;
+    };
+    return words;
+}
 
 /// The first word that is no option must be a command: a wrong one gets the nearest.
 void check_command(const std::vector<std::string>& words) {

@@ -31,6 +31,8 @@ class Installed(elbo_cli.Case):
             self.assertTrue((share / name).is_file(), name)
         for name in ("README.md", "LICENSE", "docs/configuration.md"):
             self.assertTrue((root / "share/doc/elbo" / name).is_file(), name)
+        self.assertEqual((root / "share/bash-completion/completions/elbo").read_text(encoding="utf-8"),
+                         self.elbo("completion", "bash").out)
         config = self.small_run()
         path = f"{root / 'bin'}:{os.environ['PATH']}"
         said = self.command(share / "launch/local.sh", "-n", 2, "train", config, PATH=path, ELBO=None)
