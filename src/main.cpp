@@ -97,7 +97,7 @@ constexpr Command command_table[] = {
     {"sample", "draw samples from a trained model", commands::sample_words},
     {"report", "draw runs as one HTML page: curves, latents, pictures, time", commands::report_words},
     {"export", "write a trained model's encoder and decoder as ONNX files", commands::export_words},
-    {"runs", "list the runs in a folder: state, epochs, best ELBO, speed, age", commands::runs_words},
+    {"runs", "list the runs in a folder: state, best ELBO, speed, age", commands::runs_words},
     {"bench", "measure a configuration's training steps on made-up data", commands::bench_words},
     {"inspect", "say what is in a dataset, a checkpoint or a configuration", commands::inspect_words},
     {"completion", "print what a shell completes: source <(elbo completion bash)", completion_words},

@@ -97,6 +97,7 @@ struct TypeKind {
 constexpr std::array type_kinds = {TypeKind{"CONFIG", "configuration"},
                                    TypeKind{"key=value", "key"},
                                    TypeKind{"RUN", "run"},
+                                   TypeKind{"RUN...", "run"},
                                    TypeKind{"FILE", "file"},
                                    TypeKind{"FILE.png", "file"},
                                    TypeKind{"OUT", "file"},

@@ -131,7 +131,8 @@ void print_troubles(const std::vector<RunSummary>& runs) {
         std::vector<std::string> sentences = run.problems;
         if (ended_badly && !run.message.empty()) sentences.push_back(run.state + ": " + run.message);
         for (const std::string& sentence : sentences) {
-            fmt::print("{}{}\n", first ? "\n" : "", wrapped(fmt::format("{}: {}", run.name, sentence), 0));
+            fmt::print("{}{}\n", first ? "\n" : "",
+                       wrapped(printable(fmt::format("{}: {}", run.name, sentence), std::string::npos), 0));
             first = false;
         }
     }

@@ -84,7 +84,7 @@ class Completion(elbo_cli.Case):
             self.assertIn(key.rstrip("=").split(".")[-1], reference)
 
     def test_runs(self):
-        self.assertEqual(self.completed("evaluate", ""), ["runs"])
+        self.assertEqual(self.completed("evaluate", ""), ["data", "runs"])
         self.assertEqual(self.completed("evaluate", "runs/"), ["runs/mnist", "runs/sweep"])
         self.assertEqual(self.completed("sample", "runs/sweep/"), ["runs/sweep/b 1"])
         self.assertEqual(self.completed("sample", "runs/mnist/"), ["runs/mnist/checkpoints"])

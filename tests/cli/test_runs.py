@@ -61,7 +61,7 @@ class Runs(elbo_cli.Case):
         self.train("failed", env={"ELBO_FAULT": "throw@forward:5"}, expect=None)
         process = elbo_cli.start(["train", "small.yaml", "output=runs/running", "training.epochs=50"], cwd=self.folder,
                                  env={"ELBO_FAULT": "stop@forward:12"})
-        self.addCleanup(process.communicate)
+        self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         elbo_cli.wait_until(lambda: (self.folder / "runs/running/status.json").exists() and
                             elbo_cli.status(self.folder / "runs/running").get("epoch") == 2)
@@ -100,7 +100,7 @@ class Runs(elbo_cli.Case):
         for name, problem in {"garbled": "status.json: is no status of a run", "bare": "status.json: cannot be read",
                               "cut": "checkpoints/step-00000008.h5: the checkpoint is cut short",
                               "lost": "checkpoints/best.h5: leads to no file", "lines": "metrics.jsonl: its last lines",
-                              "other": "model.widgets", "begun": "status.json: cannot be read"}.items():
+                              "other": "configuration.yaml:1: model.widgets", "begun": "status.json: cannot be read"}.items():
             self.assertIn(problem, found[name]["problems"])
             self.assertIn(f"{name}: {problem}", " ".join(self.table()[1].split()))
         # What one file does not tell, another does.
