@@ -1,5 +1,5 @@
-"""Commands of the pages, and how they are run: every ```sh block, in order, in a copy of the project's configs and scripts
-whose build/elbo is the program under test, with root's leave for mpirun.
+"""Commands of the pages, and how they are run: every ```sh block, in order, in a copy of the project's configs and
+scripts whose build/elbo is the program under test, with root's leave for mpirun.
 
 A comment before a block says what a test does with it:
   <!-- test: not run, REASON -->              left to people, or to another test that REASON names
@@ -26,6 +26,7 @@ import elbo_cli
 
 BLOCK = re.compile(r"(?:<!-- test: (?P<marks>[^\n]*?) -->\n+)?```(?P<language>sh|python)\n(?P<commands>.*?)^```$"
                    r"(?:\n+```text\n(?P<shown>.*?)^```$)?", re.DOTALL | re.MULTILINE)
+MARKS = ("not", "needs", "with", "status", "Ctrl-C")
 NUMBER = re.compile(r"[-+]?\d[\d,]*(\.\d+)?(e[-+]?\d+)?\*?")
 DURATION = re.compile(r"(# (h|min|s|ms)\b ?)+")
 
@@ -111,7 +112,7 @@ class Reader:
     def follow(self, block):
         """Runs a block and checks what it came to; True where it was run."""
         for mark in block.marks:
-            self.case.assertIn(mark.split(" ")[0], ("not", "needs", "with", "status", "Ctrl-C"), f"unknown mark: {mark}")
+            self.case.assertIn(mark.split(" ")[0], MARKS, f"unknown mark: {mark}")
         if block.mark("not") is not None or not all(
                 self.has(mark.split(" ")[1]) for mark in block.marks if mark.startswith("needs ")):
             return False

@@ -1,4 +1,4 @@
-"""docs/gallery.sh makes every picture of README's gallery by the command that stands there, on small data and one epoch."""
+"""docs/gallery.sh makes every picture of README's gallery by the command that stands there, on small data."""
 import os
 import re
 import shutil
@@ -19,9 +19,10 @@ class Gallery(elbo_cli.Case):
         shutil.copy(SCRIPT, self.folder / "docs")
         for name in ("configs", "launch"):
             shutil.copytree(elbo_cli.ROOT / name, self.folder / name, dirs_exist_ok=True)
-        finished = subprocess.run([self.folder / "docs/gallery.sh", *arguments], env=elbo_cli.environment({"ELBO": elbo_cli.ELBO}),
+        finished = subprocess.run([self.folder / "docs/gallery.sh", *arguments], cwd="/",
+                                  env=elbo_cli.environment({"ELBO": elbo_cli.ELBO}),
                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                  encoding="utf-8", cwd="/", check=False)
+                                  encoding="utf-8", check=False)
         self.assertEqual(finished.returncode, 0, finished.stdout)
         return finished.stdout, {path.name: path.read_bytes() for path in (self.folder / "docs/gallery").iterdir()}
 

@@ -24,7 +24,7 @@ class Readme(elbo_cli.Case):
     def test_its_python_runs(self):
         python = pages.onnx_python()
         if python is None:
-            self.skipTest("no onnxruntime (tests/run.sh gets it, or ELBO_ONNX_PYTHON names a Python), or no libonnx in elbo")
+            self.skipTest("no onnxruntime (tests/run.sh gets it; or ELBO_ONNX_PYTHON), or no libonnx in elbo")
         (self.folder / "data").mkdir()
         elbo_cli.sprites(self.folder / "data/mnist.h5")
         (self.folder / "small.yaml").write_text(CONFIGURATION, encoding="utf-8")

@@ -1,5 +1,5 @@
-"""The commands in tables of README.md and data/README.md: every `elbo convert` there runs on small files that are called and
-made as the row says."""
+"""The commands in tables of README.md and data/README.md: every `elbo convert` there runs on small files that are
+called and made as the row says."""
 import gzip
 import pathlib
 import re
@@ -50,7 +50,7 @@ def packed(folder, name):
 
 def tables(folder):
     (folder / "table.csv").write_text("length,width,species\n1.5,2,cat\n,3,dog\n2.5,4,cat\n", encoding="utf-8")
-    (folder / "iris.data").write_text("5.1,3.5,1.4,0.2,Iris-setosa\n6.2,2.9,4.3,1.3,Iris-versicolor\n", encoding="utf-8")
+    (folder / "iris.data").write_text("5.1,3.5,1.4,0.2,setosa\n6.2,2.9,4.3,1.3,versicolor\n", encoding="utf-8")
     rows = [",".join(map(str, [label, *pixels.ravel()])) for label, pixels in zip(LABELS, PIXELS)]
     header = ",".join(["label", *(f"pixel{i}" for i in range(784))])
     (folder / "train.csv").write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
@@ -60,7 +60,8 @@ def arrays(folder):
     for part in ("train", "test"):
         numpy.save(folder / f"{part}_x.npy", PIXELS)
         numpy.save(folder / f"{part}_y.npy", LABELS)
-    numpy.savez(folder / "pathmnist.npz", train_images=PIXELS, train_labels=LABELS, test_images=PIXELS, test_labels=LABELS)
+    numpy.savez(folder / "pathmnist.npz", train_images=PIXELS, train_labels=LABELS, test_images=PIXELS,
+                test_labels=LABELS)
     numpy.savez(folder / "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz", imgs=PIXELS // 128, metadata=LABELS)
     numpy.zeros((COUNT, 64, 64), numpy.uint16).tofile(folder / "pixels.bin")
     with h5py.File(folder / "old.h5", "w") as file:
@@ -93,7 +94,8 @@ class Tables(elbo_cli.Case):
 
     def convert(self, command):
         """Runs a command of a table; what it made is a dataset with samples, and goes again."""
-        finished = subprocess.run(["bash", "-euo", "pipefail", "-c", f'elbo() {{ "{elbo_cli.ELBO}" "$@"; }}\n{command}'],
+        script = f'elbo() {{ "{elbo_cli.ELBO}" "$@"; }}\n{command}'
+        finished = subprocess.run(["bash", "-euo", "pipefail", "-c", script],
                                   cwd=self.folder, env=elbo_cli.environment(), stdin=subprocess.DEVNULL,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", check=False)
         self.assertEqual(finished.returncode, 0, f"{command}\n{finished.stdout}")
