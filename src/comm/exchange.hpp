@@ -115,7 +115,8 @@ public:
     /// same on all ranks. Collective.
     Wishes step(const Evaluate& evaluate, const UpdateSlice& update, const BeforeUpdate& before_update = {});
 
-    /// Euclidean norm of the complete gradient: the same bits on every rank and layout. In before_update; collective.
+    /// Euclidean norm of the complete gradient: the same bits on every rank and layout. In before_update
+    /// or after a step; collective.
     double gradient_norm();
 
     /// A hash of the values, formed by the ranks of each node; differs between nodes only where the values do.

@@ -146,7 +146,6 @@ StepOutcome Trainer::step() {
     state_.kl_weight = optimizers::kl_weight(config_.objective, progress());
     optimizers::Update how{state_.rate, state_.step + 1, 1};
     bool finite = true;
-    const bool tells = tells_of(batch);
     begin_step();
 
     const auto evaluate = [&](std::size_t shard, std::span<float> gradients, const comm::FinalFrom& final_from) {
@@ -164,12 +163,11 @@ StepOutcome Trainer::step() {
     const auto look = [&](comm::Wishes wishes) {
         const double norm = exchange_.gradient_norm();
         finite = std::isfinite(norm) && !wishes.any(comm::Wish::not_finite);
-        if (finite && tells) state_.gradient_norm = norm;
         if (config_.optimizer.clip)
             how.gradient_scale = static_cast<float>(std::min(1.0, *config_.optimizer.clip / norm));
         return finite;
     };
-    const bool waits = tells || config_.optimizer.clip || config_.training.skip_not_finite;
+    const bool waits = config_.optimizer.clip || config_.training.skip_not_finite;
     const comm::Wishes wishes =
         exchange_.step(evaluate, update, waits ? comm::BeforeUpdate(std::cref(look)) : comm::BeforeUpdate());
 
@@ -183,6 +181,8 @@ StepOutcome Trainer::step() {
         state_.skipped_in_row = 0;
         const comm::Leaves mine = nodes_.my_leaves(virtual_ranks_);
         for (std::size_t shard = mine.begin; shard < mine.end; ++shard) pending_[shard] += step_bounds_[shard];
+        // Gradients stay until the next step: no update has to wait for their norm.
+        if (tells_of(batch)) state_.gradient_norm = exchange_.gradient_norm();
     }
     state_.position = batch.end;
     ++state_.step;

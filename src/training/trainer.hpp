@@ -149,7 +149,7 @@ private:
     /// An epoch that was begun with another batch or other virtual ranks goes on in its order. Collective.
     void keep_order_of_epoch();
     void begin_step();
-    /// True where metrics tell of the step to come: it has its gradient's norm measured, which updates wait for.
+    /// True where metrics tell of the step under way, and so of its gradient's norm.
     bool tells_of(const data::Range& batch) const;
     /// This rank's part of a pass over validation data of so many samples, and the sum over all. Collective.
     Validation bound_of(std::uint64_t samples);
