@@ -22,6 +22,12 @@ namespace fs = std::filesystem;
 /// h5py's own choice: higher ones take much longer for little.
 constexpr unsigned gzip_level = 4;
 
+/// What HDF5 needs besides arrays, and more: names, attributes, and where their chunks are.
+std::size_t metadata_room(std::size_t array_bytes) {
+    constexpr std::size_t least = 64 << 10, most = 1 << 20;
+    return std::clamp(array_bytes / 16, least, most);
+}
+
 /// Before HDF5 has anything to flush: after a full disk it may crash.
 void reserve(const fs::path& temporary, const fs::path& destination, std::size_t bytes) {
     const Descriptor file(::open(temporary.c_str(), O_RDWR | O_CLOEXEC));
@@ -58,7 +64,7 @@ struct DatasetFileWriter::State {
     PendingFile pending; ///< outlives the handles below: the file is closed before it is removed
     FileHandle file;
     std::map<std::string, Dataset> datasets;
-    std::size_t reserved = 1 << 20;
+    std::size_t array_bytes = 0;
     Compression compression;
 
     State(const fs::path& path, Compression how) : destination(path), pending(path), compression(how) {}
@@ -82,8 +88,8 @@ void DatasetFileWriter::create(const std::string& dataset, const Shape& shape, E
     if (shape.empty() || elements(shape) == 0) fail("{}: a dataset needs rows, got {}", where, describe(shape));
     const bool compressed = state_->compression == Compression::gzip;
     if (!compressed) { // else nobody knows how much it will be
-        state_->reserved += elements(shape) * bytes_of(type);
-        reserve(state_->pending.path(), state_->destination, state_->reserved);
+        state_->array_bytes += elements(shape) * bytes_of(type);
+        reserve(state_->pending.path(), state_->destination, state_->array_bytes + metadata_room(state_->array_bytes));
     }
     const Hdf5Session session;
     const PropertiesHandle links = link_properties(), properties = dataset_properties();
