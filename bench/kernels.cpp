@@ -5,6 +5,7 @@
 #include "model/posterior.hpp"
 #include "networks.hpp"
 #include "numerics/any_matrix.hpp"
+#include "numerics/convolution.hpp"
 #include "numerics/denormals.hpp"
 #include "numerics/matmul.hpp"
 #include "numerics/row_product.hpp"
@@ -75,6 +76,23 @@ void rows(State& state, std::size_t batch, std::size_t in, std::size_t out) {
         benchmark::Counter(each * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
 }
 
+/// The ways of a convolution of so many images, of which it has each in the cache when its turn comes.
+enum class Way { forward, input_gradient, weight_gradient };
+
+void convolution(State& state, Way way, const ConvolutionShape& shape, std::size_t images, Precision precision) {
+    Numbers x(images, shape.inputs(), precision), weight(1, shape.weights(), precision);
+    Numbers y(images, shape.outputs(), precision), gradient(1, shape.weights());
+    Convolution convolution(shape);
+    for (auto _ : state) {
+        if (way == Way::forward) convolution.forward(x.matrix(), weight.matrix(), y.matrix());
+        if (way == Way::input_gradient) convolution.back_to_input(y.matrix(), weight.matrix(), x.matrix());
+        if (way == Way::weight_gradient) convolution.back_to_weight(x.matrix(), y.matrix(), gradient.floats());
+    }
+    state.counters["FLOP/s"] =
+        benchmark::Counter(shape.flops() * static_cast<double>(images) * static_cast<double>(state.iterations()),
+                           benchmark::Counter::kIsRate);
+}
+
 /// A pass over so many elements; body does it once.
 void pass(const std::string& name, std::size_t elements, std::function<void()> body) {
     benchmark::RegisterBenchmark(name.c_str(), [elements, body = std::move(body)](State& state) {
@@ -98,6 +116,26 @@ void register_products() {
                         product(state, form, batch, shape.in, shape.out, precision);
                     });
                 }
+    }
+}
+
+void register_convolutions() {
+    constexpr std::pair<const char*, Way> ways[] = {
+        {"forward", Way::forward}, {"input_gradient", Way::input_gradient}, {"weight_gradient", Way::weight_gradient}};
+    for (const Precision precision : {Precision::fp32, Precision::bf16}) {
+        if (!matmul_supports(precision)) continue;
+        for (const ConvolutionShape& s :
+             {ConvolutionShape{64, 64, 1, 32, 4, 2, 1}, ConvolutionShape{32, 32, 32, 32, 4, 2, 1},
+              ConvolutionShape{16, 16, 32, 32, 4, 2, 1}, ConvolutionShape{8, 8, 32, 32, 4, 2, 1},
+              ConvolutionShape{16, 16, 64, 64, 3, 1, 1}, ConvolutionShape{32, 32, 3, 64, 3, 1, 1},
+              ConvolutionShape{28, 28, 16, 24, 5, 1, 2}})
+            for (const auto& [name, way] : ways) {
+                const std::string full =
+                    fmt::format("convolution/{}/{}/{}x{}x{}/to_{}_kernel_{}_stride_{}", name, name_of(precision),
+                                s.height, s.width, s.channels, s.out_channels, s.kernel, s.stride);
+                benchmark::RegisterBenchmark(full.c_str(),
+                                             [=, w = way](State& state) { convolution(state, w, s, 32, precision); });
+            }
     }
 }
 
@@ -179,6 +217,7 @@ int main(int argc, char** argv) {
     benchmark::Initialize(&argc, argv);
     if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
     register_products();
+    register_convolutions();
     register_rows();
     register_activations(128, 400);
     register_model(128, 784, 20);

@@ -1,4 +1,4 @@
-// Convolutions of images by oneDNN, forward and both ways back, on plain channels-last activations.
+// Convolutions of images, forward and both ways back, on plain channels-last activations.
 #pragma once
 
 #include "numerics/any_matrix.hpp"
@@ -54,8 +54,8 @@ public:
     void back_to_weight(ConstAnyMatrix x, ConstAnyMatrix diff_y, Matrix<float> diff_weight);
 
 private:
-    struct Cache;
-    std::unique_ptr<Cache> cache_;
+    struct Kernels;
+    std::unique_ptr<Kernels> kernels_;
 };
 
 /// Copies of arrays into oneDNN's own layouts, or back, that this process has made so far: of convolutions' weights, of

@@ -99,7 +99,8 @@ TEST(Convolution, AgreesWithPlainLoops) {
               ConvolutionShape{11, 8, 2, 3, 5, 3, 2}, ConvolutionShape{4, 4, 32, 32, 1, 1, 0},
               ConvolutionShape{5, 5, 33, 17, 4, 2, 1}, ConvolutionShape{6, 6, 4, 3, 6, 1, 0},
               ConvolutionShape{7, 9, 8, 5, 3, 1, 1}, ConvolutionShape{6, 5, 6, 33, 5, 2, 4},
-              ConvolutionShape{64, 64, 3, 20, 4, 2, 1}})
+              ConvolutionShape{64, 64, 3, 20, 4, 2, 1}, ConvolutionShape{9, 10, 9, 16, 2, 3, 1},
+              ConvolutionShape{7, 7, 16, 5, 1, 2, 0}, ConvolutionShape{10, 9, 12, 20, 3, 4, 1}})
             for (const std::size_t rows : {1, 5}) expect_all_ways(s, rows, precision);
     }
 }
