@@ -133,7 +133,6 @@ void backward(Matrix<const T> kept, Matrix<T> diff, std::span<float> diff_bias) 
     constexpr std::size_t group = 4;
     std::size_t i = 0;
     if (diff_bias.empty()) return backward_alone<F, T>(kept, diff);
-    simd::for_each_vector(diff_bias.size(), [&](auto at) HWY_ATTR { at.store(all(0), diff_bias.data()); });
     for (; i + group <= diff.rows(); i += group) {
         simd::for_each_vector(diff_bias.size(), [&](auto at) HWY_ATTR {
             V sum = at.load(diff_bias.data());

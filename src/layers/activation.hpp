@@ -34,9 +34,9 @@ config::Key activation_key(std::string_view fallback = "~");
 /// the activation keeps it, and is left alone otherwise; it is of out's precision.
 void activate(Activation activation, std::span<const float> bias, AnyMatrix out, AnyMatrix slope);
 
-/// diff(i, j) *= f'(...) and diff_bias[j], unless it is empty, = sum over i of the result before it is rounded, rows
-/// added in order. kept:
-/// slope where the activation keeps it, else activate()'s out, of diff's precision; not looked at for the identity.
+/// diff(i, j) *= f'(...), and diff_bias[j], unless it is empty, += the results before they are rounded, rows in order.
+/// kept: slope where the activation keeps it, else activate()'s out, of diff's precision; not looked at for the
+/// identity.
 void backpropagate_activation(Activation activation, ConstAnyMatrix kept, AnyMatrix diff, std::span<float> diff_bias);
 
 } // namespace elbo::layers

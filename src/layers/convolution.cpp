@@ -4,7 +4,9 @@
 #include "base/error.hpp"
 #include "layers/images.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 
 namespace elbo::layers {
 namespace {
@@ -88,36 +90,48 @@ ConstAnyMatrix ConvolutionLayer::places_of(ConstAnyMatrix images) const {
     return {images.data(), images.precision(), images.rows() * places(), channels(), channels()};
 }
 
-AnyMatrix ConvolutionLayer::slope(std::size_t rows) const {
+AnyMatrix ConvolutionLayer::slope(std::size_t first, std::size_t count) const {
     if (!keeps_slope_) return {};
-    return workspace_.matrix(slope_, precision_, rows * places(), channels());
+    return places_of(workspace_.matrix(slope_, precision_, first + count, elements(output_)).some_rows(first, count));
 }
 
 void ConvolutionLayer::forward(const Pass& pass, ConstAnyMatrix in, AnyMatrix out) {
+    const std::span<const float> bias = pass.values.exact.subspan(bias_, channels());
+    const auto finish = [&](std::size_t first, std::size_t count) {
+        activate(activation_, bias, places_of(out.some_rows(first, count)), slope(first, count));
+    };
     if (transposed_)
-        convolution_.back_to_input(in, weight(pass.values), out);
+        convolution_.back_to_input(in, weight(pass.values), out, {.done = std::ref(finish)});
     else
-        convolution_.forward(in, weight(pass.values), out);
-    activate(activation_, pass.values.exact.subspan(bias_, channels()), places_of(out), slope(out.rows()));
+        convolution_.forward(in, weight(pass.values), out, {.done = std::ref(finish)});
 }
 
 void ConvolutionLayer::backward(const Pass& pass, ConstAnyMatrix in, ConstAnyMatrix out, AnyMatrix diff_out,
                                 AnyMatrix diff_in, std::span<float> gradients, const FinalFrom& final_from) {
-    const ConstAnyMatrix kept = keeps_slope_ ? ConstAnyMatrix(slope(out.rows())) : places_of(out);
-    backpropagate_activation(activation_, kept, places_of(diff_out), part_of(gradients, bias_, channels()));
-    if (diff_in.columns() != 0) {
+    const std::span<float> diff_bias = part_of(gradients, bias_, channels());
+    std::ranges::fill(diff_bias, 0.0F);
+    const auto prepare = [&](std::size_t first, std::size_t count) {
+        const ConstAnyMatrix kept =
+            keeps_slope_ ? ConstAnyMatrix(slope(first, count)) : places_of(out.some_rows(first, count));
+        backpropagate_activation(activation_, kept, places_of(diff_out.some_rows(first, count)), diff_bias);
+    };
+    // Whoever reads the gradient first.
+    const RowHooks first_reader{.next = std::ref(prepare)};
+    const bool goes_on = diff_in.columns() != 0;
+    if (goes_on) {
         if (transposed_)
-            convolution_.forward(diff_out, weight(pass.values), diff_in);
+            convolution_.forward(diff_out, weight(pass.values), diff_in, first_reader);
         else
-            convolution_.back_to_input(diff_out, weight(pass.values), diff_in);
+            convolution_.back_to_input(diff_out, weight(pass.values), diff_in, first_reader);
         final_from(nothing_more);
     }
     if (gradients.empty()) return;
     const Matrix<float> diff_weight(gradients.data() + weight_, 1, convolution_.shape().weights());
+    const RowHooks hooks = goes_on ? RowHooks() : first_reader;
     if (transposed_)
-        convolution_.back_to_weight(diff_out, in, diff_weight);
+        convolution_.back_to_weight(diff_out, in, diff_weight, hooks);
     else
-        convolution_.back_to_weight(in, diff_out, diff_weight);
+        convolution_.back_to_weight(in, diff_out, diff_weight, hooks);
 }
 
 namespace {

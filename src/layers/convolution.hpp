@@ -33,7 +33,8 @@ private:
     /// A sample a row as a place a row.
     AnyMatrix places_of(AnyMatrix images) const;
     ConstAnyMatrix places_of(ConstAnyMatrix images) const;
-    AnyMatrix slope(std::size_t rows) const;
+    /// Of some images' places.
+    AnyMatrix slope(std::size_t first, std::size_t count) const;
 
     bool transposed_;
     Activation activation_;

@@ -99,7 +99,9 @@ void Dense::forward(const Pass& pass, ConstAnyMatrix in, AnyMatrix out) {
 void Dense::backward(const Pass& pass, ConstAnyMatrix in, ConstAnyMatrix out, AnyMatrix diff_out, AnyMatrix diff_in,
                      std::span<float> gradients, const FinalFrom& final_from) {
     const ConstAnyMatrix kept = keeps_slope_ ? ConstAnyMatrix(slope(out.rows())) : out;
-    backpropagate_activation(activation_, kept, diff_out, part_of(gradients, bias_, units()));
+    const std::span<float> diff_bias = part_of(gradients, bias_, units());
+    std::ranges::fill(diff_bias, 0.0F);
+    backpropagate_activation(activation_, kept, diff_out, diff_bias);
     for (std::size_t first = 0; first < diff_in.columns(); first += columns_) {
         const std::size_t count = std::min(columns_, diff_in.columns() - first);
         diff_in_(diff_out, weight(pass.values).some_columns(first, count), diff_in.some_columns(first, count));

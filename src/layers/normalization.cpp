@@ -2,6 +2,8 @@
 
 #include "base/error.hpp"
 
+#include <algorithm>
+
 namespace elbo::layers {
 
 Normalization::Normalization(const Keys& keys, const Building& building)
@@ -53,7 +55,9 @@ void Normalization::forward(const Pass& pass, ConstAnyMatrix in, AnyMatrix out) 
 void Normalization::backward(const Pass& pass, ConstAnyMatrix in, ConstAnyMatrix out, AnyMatrix diff_out,
                              AnyMatrix diff_in, std::span<float> gradients, const FinalFrom&) {
     const ConstAnyMatrix kept = keeps_slope_ ? ConstAnyMatrix(slope(out.rows())) : places_of(out);
-    backpropagate_activation(activation_, kept, places_of(diff_out), part_of(gradients, bias_, groups_.channels));
+    const std::span<float> diff_bias = part_of(gradients, bias_, groups_.channels);
+    std::ranges::fill(diff_bias, 0.0F);
+    backpropagate_activation(activation_, kept, places_of(diff_out), diff_bias);
     const bool wanted = diff_in.columns() != 0;
     backpropagate_normalize(groups_, pass.values.exact.subspan(gain_, groups_.channels), places_of(in),
                             statistics(in.rows()), places_of(diff_out), wanted ? places_of(diff_in) : diff_in,

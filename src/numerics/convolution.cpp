@@ -4,7 +4,6 @@
 
 #include "base/error.hpp"
 #include "numerics/direct_convolution.hpp"
-#include "numerics/onednn.hpp"
 #include "numerics/onednn_convolution.hpp"
 #include "numerics/overlap_add.hpp"
 
@@ -54,11 +53,9 @@ struct Convolution::Kernels {
         }
     }
 
-    static bool is_direct(Precision precision) { return precision == Precision::fp32 && onednn_threads() <= 1; }
-
     /// Null where oneDNN's kernels are for this precision.
     DirectConvolution* direct_for(Precision precision) {
-        if (!is_direct(precision)) return nullptr;
+        if (!direct_kernels_are_for(precision)) return nullptr;
         if (!direct) direct.emplace(shape);
         return &*direct;
     }
@@ -77,7 +74,7 @@ Convolution::~Convolution() = default;
 const ConvolutionShape& Convolution::shape() const { return kernels_->shape; }
 
 void Convolution::require_kernels(std::size_t rows, Precision precision) const {
-    if (Kernels::is_direct(precision)) return;
+    if (direct_kernels_are_for(precision)) return;
     try {
         for (const Way way : {Way::forward, Way::to_input, Way::to_weight})
             if (way != Way::to_input || !kernels_->overlap_add) kernels_->library.require_kernels(way, rows, precision);
@@ -86,32 +83,77 @@ void Convolution::require_kernels(std::size_t rows, Precision precision) const {
     }
 }
 
-void Convolution::forward(ConstAnyMatrix x, ConstAnyMatrix weight, AnyMatrix y) {
+namespace {
+
+/// Floats of some images that stay in the second-level cache until they have been used.
+constexpr std::size_t cached_floats = 64 << 10;
+
+std::size_t cached_images(const ConvolutionShape& shape) {
+    return std::max<std::size_t>(1, cached_floats / std::max(shape.inputs(), shape.outputs()));
+}
+
+/// call(first, count) between the hooks, for pieces of so many rows.
+template <class Call>
+void in_pieces(std::size_t rows, std::size_t piece, const RowHooks& hooks, const Call& call) {
+    for (std::size_t first = 0; first < rows; first += piece) {
+        const std::size_t count = std::min(piece, rows - first);
+        if (hooks.next) hooks.next(first, count);
+        call(first, count);
+        if (hooks.done) hooks.done(first, count);
+    }
+}
+
+} // namespace
+
+void Convolution::forward(ConstAnyMatrix x, ConstAnyMatrix weight, AnyMatrix y, const RowHooks& hooks) {
     kernels_->run(x, weight, y, [&] {
-        if (DirectConvolution* direct = kernels_->direct_for(x.precision()))
-            direct->forward(x.as<float>(), weight.as<float>().data(), y.as<float>());
-        else
-            kernels_->library.run(Way::forward, x, weight, y);
+        DirectConvolution* const direct = kernels_->direct_for(x.precision());
+        if (direct != nullptr) direct->begin_forward(weight.as<float>().data());
+        in_pieces(x.rows(), direct ? cached_images(shape()) : x.rows(), hooks,
+                  [&](std::size_t first, std::size_t count) {
+                      const ConstAnyMatrix images = x.some_rows(first, count);
+                      const AnyMatrix results = y.some_rows(first, count);
+                      if (direct != nullptr)
+                          direct->forward(images.as<float>(), results.as<float>());
+                      else
+                          kernels_->library.run(Way::forward, images, weight, results);
+                  });
     });
 }
 
-void Convolution::back_to_input(ConstAnyMatrix diff_y, ConstAnyMatrix weight, AnyMatrix diff_x) {
+void Convolution::back_to_input(ConstAnyMatrix diff_y, ConstAnyMatrix weight, AnyMatrix diff_x, const RowHooks& hooks) {
     kernels_->run(diff_x, weight, diff_y, [&] {
-        if (kernels_->overlap_add)
-            (*kernels_->overlap_add)(diff_y, weight, diff_x);
-        else if (DirectConvolution* direct = kernels_->direct_for(diff_y.precision()))
-            direct->back_to_input(diff_y.as<float>(), weight.as<float>().data(), diff_x.as<float>());
-        else
-            kernels_->library.run(Way::to_input, diff_x, weight, diff_y);
+        const bool few_channels = kernels_->overlap_add.has_value();
+        DirectConvolution* const direct = few_channels ? nullptr : kernels_->direct_for(diff_y.precision());
+        if (direct != nullptr) direct->begin_back_to_input(weight.as<float>().data());
+        in_pieces(diff_y.rows(), direct ? cached_images(shape()) : diff_y.rows(), hooks,
+                  [&](std::size_t first, std::size_t count) {
+                      const ConstAnyMatrix results = diff_y.some_rows(first, count);
+                      const AnyMatrix images = diff_x.some_rows(first, count);
+                      if (few_channels)
+                          (*kernels_->overlap_add)(results, weight, images);
+                      else if (direct != nullptr)
+                          direct->back_to_input(results.as<float>(), images.as<float>());
+                      else
+                          kernels_->library.run(Way::to_input, images, weight, results);
+                  });
     });
 }
 
-void Convolution::back_to_weight(ConstAnyMatrix x, ConstAnyMatrix diff_y, Matrix<float> diff_weight) {
+void Convolution::back_to_weight(ConstAnyMatrix x, ConstAnyMatrix diff_y, Matrix<float> diff_weight,
+                                 const RowHooks& hooks) {
     kernels_->run(x, diff_weight, diff_y, [&] {
-        if (DirectConvolution* direct = kernels_->direct_for(x.precision()))
-            direct->back_to_weight(x.as<float>(), diff_y.as<float>(), diff_weight.data());
-        else
-            kernels_->library.run(Way::to_weight, x, diff_weight, diff_y);
+        DirectConvolution* const direct = kernels_->direct_for(x.precision());
+        if (direct != nullptr) direct->begin_back_to_weight();
+        in_pieces(x.rows(), direct ? cached_images(shape()) : x.rows(), hooks,
+                  [&](std::size_t first, std::size_t count) {
+                      const ConstAnyMatrix images = x.some_rows(first, count), results = diff_y.some_rows(first, count);
+                      if (direct != nullptr)
+                          direct->back_to_weight(images.as<float>(), results.as<float>());
+                      else
+                          kernels_->library.run(Way::to_weight, images, diff_weight, results);
+                  });
+        if (direct != nullptr) direct->end_back_to_weight(diff_weight.data());
     });
     if (x.rows() == 0) std::ranges::fill(diff_weight.row(0), 0.0F);
 }

@@ -4,6 +4,7 @@
 #include "numerics/any_matrix.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 namespace elbo {
@@ -28,6 +29,12 @@ private:
     }
 };
 
+/// Told of some rows, all in order, while they lie in the cache: before they are read, and once they are written.
+struct RowHooks {
+    using Rows = std::function<void(std::size_t first, std::size_t count)>;
+    Rows next{}, done{};
+};
+
 /// x: [rows, inputs()], y: [rows, outputs()], rows of H, W, C in this order, no gaps between them; weight:
 /// [1, weights()] as PyTorch has it, [out, in, kernel, kernel]. What is read is of one precision, what is written of
 /// the same or in float; sums are in float. A transposed convolution is this with forward() and back_to_input() changed
@@ -47,11 +54,11 @@ public:
     void require_kernels(std::size_t rows, Precision precision) const;
 
     /// y = x * weight
-    void forward(ConstAnyMatrix x, ConstAnyMatrix weight, AnyMatrix y);
+    void forward(ConstAnyMatrix x, ConstAnyMatrix weight, AnyMatrix y, const RowHooks& hooks = {});
     /// diff_x = the gradient by x where that by y is diff_y
-    void back_to_input(ConstAnyMatrix diff_y, ConstAnyMatrix weight, AnyMatrix diff_x);
+    void back_to_input(ConstAnyMatrix diff_y, ConstAnyMatrix weight, AnyMatrix diff_x, const RowHooks& hooks = {});
     /// diff_weight = the gradient by weight, summed over rows, in float
-    void back_to_weight(ConstAnyMatrix x, ConstAnyMatrix diff_y, Matrix<float> diff_weight);
+    void back_to_weight(ConstAnyMatrix x, ConstAnyMatrix diff_y, Matrix<float> diff_weight, const RowHooks& hooks = {});
 
 private:
     struct Kernels;

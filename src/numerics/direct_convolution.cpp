@@ -93,18 +93,23 @@ Windows DirectConvolution::windows(const float* x) {
             s.kernel,         line,           s.kernel * s.channels};
 }
 
-void DirectConvolution::forward(Matrix<const float> x, const float* weight, Matrix<float> y) {
-    const ConvolutionShape& s = shape_;
-    weight_.gather(weight, window_weight_, s.channels * s.kernel * s.kernel);
-    for (std::size_t row = 0; row < x.rows(); ++row)
-        multiply(windows(x.row(row).data()), weight_,
-                 {y.row(row).data(), s.out_width() * s.out_channels, s.out_channels});
+void DirectConvolution::begin_forward(const float* weight) {
+    weight_.gather(weight, window_weight_, shape_.channels * shape_.kernel * shape_.kernel);
 }
 
-void DirectConvolution::back_to_input(Matrix<const float> diff_y, const float* weight, Matrix<float> diff_x) {
+void DirectConvolution::forward(Matrix<const float> x, Matrix<float> y) {
+    const std::size_t line = shape_.out_width() * shape_.out_channels;
+    for (std::size_t row = 0; row < x.rows(); ++row)
+        multiply(windows(x.row(row).data()), weight_, {y.row(row).data(), line, shape_.out_channels});
+}
+
+void DirectConvolution::begin_back_to_input(const float* weight) {
+    for (Phase& phase : phases_) phase.panels.gather(weight, phase.weight, shape_.kernel * shape_.kernel);
+}
+
+void DirectConvolution::back_to_input(Matrix<const float> diff_y, Matrix<float> diff_x) {
     const ConvolutionShape& s = shape_;
     const std::size_t line = diff_.line_step(), image_line = s.width * s.channels;
-    for (Phase& phase : phases_) phase.panels.gather(weight, phase.weight, s.kernel * s.kernel);
     for (std::size_t row = 0; row < diff_y.rows(); ++row) {
         const float* const diff = diff_.around(diff_y.row(row).data());
         for (const Phase& phase : phases_)
@@ -116,13 +121,17 @@ void DirectConvolution::back_to_input(Matrix<const float> diff_y, const float* w
     }
 }
 
-void DirectConvolution::back_to_weight(Matrix<const float> x, Matrix<const float> diff_y, float* diff_weight) {
-    const ConvolutionShape& s = shape_;
-    std::ranges::fill(diff_weight_.values(), 0.0F);
+void DirectConvolution::begin_back_to_weight() { std::ranges::fill(diff_weight_.values(), 0.0F); }
+
+void DirectConvolution::back_to_weight(Matrix<const float> x, Matrix<const float> diff_y) {
+    const std::size_t line = shape_.out_width() * shape_.out_channels;
     for (std::size_t row = 0; row < x.rows(); ++row)
-        add_transposed_product(windows(x.row(row).data()),
-                               {diff_y.row(row).data(), s.out_width() * s.out_channels, s.out_channels}, diff_weight_);
-    diff_weight_.scatter(diff_weight, window_weight_, s.channels * s.kernel * s.kernel);
+        add_transposed_product(windows(x.row(row).data()), {diff_y.row(row).data(), line, shape_.out_channels},
+                               diff_weight_);
+}
+
+void DirectConvolution::end_back_to_weight(float* diff_weight) const {
+    diff_weight_.scatter(diff_weight, window_weight_, shape_.channels * shape_.kernel * shape_.kernel);
 }
 
 } // namespace elbo

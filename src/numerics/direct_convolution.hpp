@@ -28,14 +28,20 @@ private:
 };
 
 /// One thread's. Rows of images have no gaps between them; weights lie as Convolution says. Sizes are the caller's
-/// care.
+/// care. Each way may go over the rows in pieces after its begin; the gradient by the weights is there at its end.
 class DirectConvolution {
 public:
     explicit DirectConvolution(const ConvolutionShape& shape);
 
-    void forward(Matrix<const float> x, const float* weight, Matrix<float> y);
-    void back_to_input(Matrix<const float> diff_y, const float* weight, Matrix<float> diff_x);
-    void back_to_weight(Matrix<const float> x, Matrix<const float> diff_y, float* diff_weight);
+    void begin_forward(const float* weight);
+    void forward(Matrix<const float> x, Matrix<float> y);
+
+    void begin_back_to_input(const float* weight);
+    void back_to_input(Matrix<const float> diff_y, Matrix<float> diff_x);
+
+    void begin_back_to_weight();
+    void back_to_weight(Matrix<const float> x, Matrix<const float> diff_y);
+    void end_back_to_weight(float* diff_weight) const;
 
 private:
     /// Pixels of the image whose distance to the kernel's steps is the same, vertically and horizontally: they see the

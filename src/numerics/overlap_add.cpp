@@ -50,11 +50,14 @@ bool OverlapAdd::suits(const ConvolutionShape& shape) { return shape.channels <=
 
 OverlapAdd::OverlapAdd(const ConvolutionShape& shape)
     : shape_(shape),
+      panels_(shape.out_channels, window()),
       images_at_once_(std::max<std::size_t>(1, cached_floats / (places() * window()))),
       windows_(images_at_once_ * places() * window()),
       image_(shape.inputs()),
       weight_(shape.weights()),
-      weight_rounded_((shape.weights() + 1) / 2) {}
+      weight_rounded_((shape.weights() + 1) / 2) {
+    for (std::size_t out = 0; out < shape.out_channels; ++out) weight_rows_.push_back(out * window());
+}
 
 /// From [out channels, channels, kernel, kernel].
 void OverlapAdd::arrange(ConstAnyMatrix weight) {
@@ -71,17 +74,24 @@ void OverlapAdd::arrange(ConstAnyMatrix weight) {
         arrange_as(weight.as<float>(), weight_.span().data());
 }
 
+void OverlapAdd::multiply_places(ConstAnyMatrix diff_y, ConstAnyMatrix weight, Matrix<float> windows) {
+    if (!direct_kernels_are_for(diff_y.precision())) return product_(diff_y, weight, windows);
+    const Matrix<const float> places = diff_y.as<float>();
+    multiply({places.data(), 1, 0, places.rows(), places.stride(), 1, 0, places.columns()}, panels_,
+             {windows.data(), 0, windows.stride()});
+}
+
 void OverlapAdd::operator()(ConstAnyMatrix diff_y, ConstAnyMatrix weight, AnyMatrix diff_x) {
     arrange(weight);
     const bool rounded = weight.precision() == Precision::bf16;
     const void* const arranged = rounded ? weight_rounded_.span().data() : weight_.span().data();
     const ConstAnyMatrix b(arranged, weight.precision(), shape_.out_channels, window(), window());
+    if (!rounded) panels_.gather(weight_.span().data(), weight_rows_, 1);
     for (std::size_t begin = 0; begin < diff_y.rows(); begin += images_at_once_) {
         const std::size_t images = std::min(images_at_once_, diff_y.rows() - begin);
         const ConstAnyMatrix some = diff_y.some_rows(begin, images);
-        const ConstAnyMatrix a(some.data(), some.precision(), images * places(), shape_.out_channels,
-                               shape_.out_channels);
-        product_(a, b, {windows_.span().data(), images * places(), window()});
+        multiply_places({some.data(), some.precision(), images * places(), shape_.out_channels, shape_.out_channels}, b,
+                        {windows_.span().data(), images * places(), window()});
         for (std::size_t i = 0; i < images; ++i) {
             HWY_DYNAMIC_DISPATCH(overlap_add)
             (shape_, windows_.span().data() + i * places() * window(), image_.span());

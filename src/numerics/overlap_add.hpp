@@ -6,6 +6,9 @@
 #include "numerics/convolution.hpp"
 #include "numerics/matmul.hpp"
 #include "numerics/memory.hpp"
+#include "numerics/window_product.hpp"
+
+#include <vector>
 
 namespace elbo {
 
@@ -21,11 +24,15 @@ public:
 
 private:
     void arrange(ConstAnyMatrix weight);
+    /// windows = diff_y weight, by elbo's own kernels or oneDNN's.
+    void multiply_places(ConstAnyMatrix diff_y, ConstAnyMatrix weight, Matrix<float> windows);
     std::size_t window() const { return shape_.kernel * shape_.kernel * shape_.channels; }
     std::size_t places() const { return shape_.out_height() * shape_.out_width(); }
 
     ConvolutionShape shape_;
     Product product_{Transpose::none};
+    std::vector<std::size_t> weight_rows_; ///< where those of the arranged weight begin
+    Panels panels_;
     std::size_t images_at_once_;            ///< so that their windows lie in the cache
     AlignedFloats windows_, image_;         ///< [images, places, kernel, kernel, channels]; [height, width, channels]
     AlignedFloats weight_, weight_rounded_; ///< [out channels, kernel, kernel, channels]; the latter holds BFloat16s

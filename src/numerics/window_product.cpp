@@ -3,6 +3,7 @@
 #include "numerics/window_product.hpp"
 
 #include "base/error.hpp"
+#include "numerics/onednn.hpp"
 
 #include <algorithm>
 
@@ -235,6 +236,8 @@ void Panels::scatter(float* to, std::span<const std::size_t> first, std::size_t 
         to[first[row] + column * step] = from[at];
     });
 }
+
+bool direct_kernels_are_for(Precision precision) { return precision == Precision::fp32 && onednn_threads() <= 1; }
 
 void multiply(const Windows& a, const Panels& b, Places<float> c) {
     require(a, b);

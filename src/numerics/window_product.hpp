@@ -51,6 +51,9 @@ private:
     AlignedFloats values_;
 };
 
+/// Whether these kernels compute: in float, on one thread. Otherwise oneDNN's do.
+bool direct_kernels_are_for(Precision precision);
+
 /// c = a b, [lines * places, columns of b]; a has as many columns as b rows. An element's bits depend on a row of a and
 /// a column of b alone.
 void multiply(const Windows& a, const Panels& b, Places<float> c);

@@ -62,13 +62,13 @@ TEST_P(EveryActivation, ValueSlopeAndBiasGradientFollowTheFormulas) {
     const Activation activation = GetParam().activation;
     const bool keeps = GetParam().keeps_slope;
     activate(activation, bias, y, keeps ? Matrix<float>(slope.data(), rows, columns) : Matrix<float>());
-    std::vector<float> diff_bias(columns, 99.0f);
+    std::vector<float> diff_bias(columns, 0.5f);
     backpropagate_activation(activation, keeps ? Matrix<const float>(slope.data(), rows, columns) : y, d, diff_bias);
 
     // Values to some units in the last place of float; slopes by differences such as 1 - f^2 to 1e-6 absolute. Around a
     // kink x is rounded to the one side or the other, which the grid above avoids.
     const Reference f = reference(activation);
-    std::vector<double> sums(columns);
+    std::vector<double> sums(columns, 0.5); // what diff_bias held before
     for (std::size_t i = 0; i < rows; ++i) {
         for (std::size_t j = 0; j < columns; ++j) {
             const double at = x[i * columns + j], before = static_cast<double>(i) - 1.5;
