@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <vector>
 
 namespace elbo::layers {
 namespace {
@@ -11,6 +13,8 @@ namespace {
 /// Rows of a weight's gradient that are computed at a time, so that they are still in the cache when they are summed
 /// and used. Each panel reads the layer's whole input, which has to lie in the cache then.
 constexpr std::size_t rows_of_a_panel = 64, most_cached_bytes = std::size_t{512} << 10;
+
+constexpr std::size_t cached_floats = 64 << 10, least_rows_of_a_piece = 48;
 
 /// Longer products are made in pieces of some milliseconds, so that messages between nodes travel meanwhile: a weight's
 /// gradient in panels of its rows, the input's in columns. Those of weights that lie in the cache cost nothing by it.
@@ -86,7 +90,29 @@ AnyMatrix Dense::slope(std::size_t rows) const {
     return workspace_.matrix(slope_, precision_, rows, units());
 }
 
+void Dense::forward_by_panels(const Values& values, Matrix<const float> in, Matrix<float> out) {
+    if (edition_ != values.edition) {
+        std::vector<std::size_t> first(inputs_);
+        std::iota(first.begin(), first.end(), std::size_t{0});
+        if (!panels_) panels_.emplace(inputs_, units());
+        panels_->gather(values.exact.data() + weight_, first, inputs_);
+        edition_ = values.edition;
+    }
+    // So many rows that what goes in and comes out stays in the second-level cache.
+    const std::size_t piece = std::max<std::size_t>(least_rows_of_a_piece, cached_floats / (inputs_ + units()));
+    for (std::size_t first = 0; first < in.rows(); first += piece) {
+        const std::size_t count = std::min(piece, in.rows() - first);
+        const Matrix<float> some = out.some_rows(first, count);
+        multiply({in.row(first).data(), 1, 0, count, in.stride(), 1, 0, inputs_}, *panels_,
+                 {some.data(), 0, some.stride()});
+        activate(activation_, values.exact.subspan(bias_, units()), some,
+                 keeps_slope_ ? slope(in.rows()).some_rows(first, count) : AnyMatrix());
+    }
+}
+
 void Dense::forward(const Pass& pass, ConstAnyMatrix in, AnyMatrix out) {
+    if (pass.values.edition != 0 && direct_kernels_are_for(precision_) && out.precision() == Precision::fp32)
+        return forward_by_panels(pass.values, in.as<float>(), out.as<float>());
     const std::span<const float> bias = pass.values.exact.subspan(bias_, units());
     if (product_adds_bias_)
         product_(in, weight(pass.values), out, bias);

@@ -4,7 +4,10 @@
 #include "layers/activation.hpp"
 #include "layers/layer.hpp"
 #include "numerics/matmul.hpp"
+#include "numerics/window_product.hpp"
 
+#include <cstdint>
+#include <optional>
 #include <span>
 
 namespace elbo::layers {
@@ -33,6 +36,8 @@ private:
     std::size_t units() const { return output_.front(); }
     ConstAnyMatrix weight(const Values& values) const;
     AnyMatrix slope(std::size_t rows) const;
+    /// With weights that stay as they are, and so are laid out for elbo's own kernels once.
+    void forward_by_panels(const Values& values, Matrix<const float> in, Matrix<float> out);
 
     Activation activation_;
     Precision precision_;
@@ -46,6 +51,8 @@ private:
     std::size_t slope_ = 0; ///< in the workspace, where the activation keeps it
     bool keeps_slope_;
     Product product_, diff_weight_, diff_in_;
+    std::optional<Panels> panels_; ///< [inputs, units] of the values of an edition
+    std::uint64_t edition_ = 0;
 };
 
 /// The row of the table of layers.

@@ -5,6 +5,7 @@
 #include "numerics/random.hpp"
 
 #include <concepts>
+#include <cstdint>
 #include <optional>
 #include <span>
 
@@ -15,6 +16,8 @@ namespace elbo::layers {
 struct Values {
     std::span<const float> exact;
     std::span<const BFloat16> rounded; ///< empty in fp32
+    /// Layers may keep what they make of values with a number, for passes with the same one; 0: these may change.
+    std::uint64_t edition = 0;
 
     template <std::convertible_to<std::span<const float>> Floats>
     Values(const Floats& floats, std::span<const BFloat16> copy = {}) : exact(floats), rounded(copy) {}

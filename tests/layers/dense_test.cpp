@@ -4,6 +4,7 @@
 #include "support/gradient_check.hpp"
 #include "support/settings.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -245,6 +246,36 @@ TEST(Dense, IsDonePanelByPanel) {
                 ASSERT_NEAR(bench.part(bench.gradients, 0)[unit * inputs + input], sum, 1e-5) << unit << ' ' << input;
             }
     }
+}
+
+/// Values of an edition go another way: the same output but for the order of sums, slopes too, in pieces of rows.
+TEST(Dense, KeepsWhatItMakesOfAnEditionsWeights) {
+    for (const ActivationKind& kind : activation_kinds())
+        for (const std::size_t rows : {1, 37, 150}) {
+            SCOPED_TRACE(fmt::format("{}, {} rows", kind.schema.name, rows));
+            Bench bench(std::string(kind.schema.name), rows, 1200, 21);
+            bench.values = test::random_values(bench.values.size(), 0.1F, 1);
+            bench.in = test::random_values(bench.in.size(), 1, 2);
+            bench.diff_out = test::random_values(bench.diff_out.size(), 1, 3);
+            const auto expect_as_without = [&](std::uint64_t edition) {
+                bench.forward();
+                bench.backward(true);
+                const std::vector<float> out = bench.out, diff_in = bench.diff_in;
+                const std::vector<float> diff_out = test::random_values(bench.diff_out.size(), 1, 3);
+                bench.diff_out = diff_out;
+                Values values(bench.values);
+                values.edition = edition;
+                bench.layer->forward(values, bench.input(), bench.output());
+                // Sums of 1200 products of about 0.03 in another order.
+                for (std::size_t i = 0; i < out.size(); ++i) ASSERT_NEAR(bench.out[i], out[i], 2e-5) << i;
+                bench.backward(true);
+                for (std::size_t i = 0; i < diff_in.size(); ++i) ASSERT_NEAR(bench.diff_in[i], diff_in[i], 2e-5) << i;
+                bench.diff_out = diff_out;
+            };
+            expect_as_without(1);
+            for (float& x : bench.values) x = -2 * x;
+            expect_as_without(2);
+        }
 }
 
 TEST(Dense, OverwritesItsGradientsAndNoOthers) {
