@@ -3,11 +3,11 @@
 #include "data/inverse_transform.hpp"
 #include "data/transform.hpp"
 #include "support/files.hpp"
+#include "support/settings.hpp"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -15,11 +15,8 @@ namespace elbo::data {
 namespace {
 
 using config::Settings;
+using elbo::test::step;
 using elbo::testing::message_of;
-
-Settings step(const std::string& kind, std::map<std::string, Settings::Value, std::less<>> values = {}) {
-    return {kind, "c.yaml:7", std::move(values), {}};
-}
 
 Settings standardise(const std::string& over) {
     return step("standardise", {{"figures", std::string("computed")}, {"over", over}, {"floor", 1e-3}});

@@ -3,6 +3,7 @@
 
 #include "base/error.hpp"
 #include "support/files.hpp"
+#include "support/settings.hpp"
 
 #include <gtest/gtest.h>
 
@@ -14,11 +15,8 @@ namespace elbo::data {
 namespace {
 
 using config::Settings;
+using elbo::test::step;
 using elbo::testing::message_of;
-
-Settings step(const std::string& kind, std::map<std::string, Settings::Value, std::less<>> values = {}) {
-    return {kind, "c.yaml:7", std::move(values), {}};
-}
 
 Settings crop(const std::string& size, const std::string& place = "middle") {
     return step("crop", {{"crop", size}, {"place", place}});
@@ -184,14 +182,14 @@ TEST(Transform, WhatDoesNotFitIsRefusedByName) {
     const auto refusal = [](std::vector<Settings> steps, const Shape& shape) {
         return message_of<InputError>([&] { Transform(steps, shape); });
     };
-    EXPECT_CONTAINS(refusal({crop("[9, 2]")}, {8, 8}), "c.yaml:7: data.transform: crop keeps");
+    EXPECT_CONTAINS(refusal({crop("[9, 2]")}, {8, 8}), "test:1: data.transform: crop keeps");
     EXPECT_CONTAINS(refusal({crop("[9, 2]")}, {8, 8}), "at most [8, 8], found [9, 2]");
     EXPECT_CONTAINS(refusal({crop("[4, 4]"), crop("[5, 4]")}, {8, 8}), "at most [4, 4]");
     EXPECT_CONTAINS(refusal({step("flip", {{"flip", std::string("both")}})}, {784}), "takes images (H, W)");
     EXPECT_CONTAINS(refusal({standardise("channel")}, {784}), "takes images");
     EXPECT_CONTAINS(refusal({standardise("all"), standardise("all")}, {784}), "twice");
     EXPECT_CONTAINS(refusal({step("log1p"), standardise("all", "stored")}, {784}),
-                    "c.yaml:7: data.transform: standardise by stored figures stands behind log1p or clip");
+                    "test:1: data.transform: standardise by stored figures stands behind log1p or clip");
     EXPECT_CONTAINS(refusal({step("clip", {{"least", 1.0}, {"greatest", 1.0}})}, {784}), "least below greatest");
     const std::vector<Settings> log = {step("log1p")};
     EXPECT_CONTAINS(message_of<InputError>([&] { static_cast<void>(Transform(log, {3}).after({-2, 1})); }), "above -1");

@@ -3,6 +3,11 @@
 
 #include "config/config.hpp"
 
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
 namespace elbo::test {
 
 inline config::Settings dense(std::int64_t units, const std::string& activation) {
@@ -43,6 +48,12 @@ inline config::Settings bernoulli() { return {"bernoulli", "test:1", {}}; }
 
 inline config::Settings gaussian(config::Settings::Value variance) {
     return {"gaussian", "test:1", {{"variance", std::move(variance)}}};
+}
+
+/// A step of data.transform.
+inline config::Settings step(const std::string& kind,
+                             std::map<std::string, config::Settings::Value, std::less<>> values = {}) {
+    return {kind, "test:1", std::move(values), {}};
 }
 
 } // namespace elbo::test
