@@ -88,8 +88,10 @@ class Trace(elbo_cli.Case):
         self.assertAlmostEqual(min(begin for begin, _ in bounds), 0)
 
     def test_rows_of_the_threads_that_make_batches(self):
+        # So large that there is room for one ahead: of small ones all may be made before the first traced step.
+        self.small_run(train=1000, size=32)
         for ranks in (1, 2):
-            events = self.trace("data.prefetch=always", ranks=ranks)
+            events = self.trace("data.prefetch=always", "training.batch=500", "training.epochs=10", ranks=ranks)
             rows = {(e["pid"], e["tid"]): e["args"]["name"] for e in events if e["name"] == "thread_name"}
             for rank in range(ranks):
                 row, = [row for row, name in rows.items() if name == f"batches of rank {rank}"]
