@@ -7,6 +7,7 @@ import functools
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -82,11 +83,14 @@ def command_line(arguments, ranks=None):
     return command
 
 
+# Tests run beside each other on few cores: ranks that wait make room, and a program alone starts no daemon of Open MPI's.
+THRIFTY = {"OMP_NUM_THREADS": "1", "OMPI_MCA_mpi_yield_when_idle": "1", "OMPI_MCA_ess_singleton_isolated": "1"}
+
+
 def environment(extra=None):
     """This process's environment without a launcher's variables, one thread a rank; None values are taken out."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith(LAUNCHER_PREFIXES)}
-    variables["OMP_NUM_THREADS"] = "1"
-    for name, value in (extra or {}).items():
+    for name, value in (THRIFTY | (extra or {})).items():
         variables.pop(name, None)
         if value is not None:
             variables[name] = str(value)
@@ -140,10 +144,11 @@ def figures(output):
 
 
 def arrays(checkpoint):
-    """Every array of a checkpoint as text that tells any two floats apart."""
-    dump = subprocess.run(["h5dump", "-g", "/parameters", "-g", "/optimizer", "-m", "%.9g", checkpoint], check=True,
-                          stdout=subprocess.PIPE).stdout
-    return dump.split(b"\n", 1)[1]  # the first line is the file's name
+    """Every array of a checkpoint: names, shapes and types, and all their bytes."""
+    with tempfile.NamedTemporaryFile(prefix="elbo-test-") as raw:
+        dump = subprocess.run(["h5dump", "-g", "/parameters", "-g", "/optimizer", "-b", "LE", "-o", raw.name, checkpoint],
+                              check=True, stdout=subprocess.PIPE).stdout
+        return dump.split(b"\n", 1)[1], raw.read()  # the first line is the file's name
 
 
 def bits(run, checkpoint="latest.h5"):
@@ -224,3 +229,23 @@ class Case(unittest.TestCase):
     def files(self):
         """Every file of self.folder, relative, sorted: to see that nothing was left behind."""
         return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if not path.is_dir())
+
+
+class PreparedCase(Case):
+    """A test whose folder begins as a copy of what prepare() left in one, once for all tests of the class."""
+
+    def prepare(self):
+        """Fills self.folder; like a test, but for its own cleanups, which wait until the class is done."""
+        raise NotImplementedError
+
+    @classmethod
+    def setUpClass(cls):
+        maker = cls()
+        Case.setUp(maker)
+        cls.addClassCleanup(maker.doCleanups)
+        maker.prepare()
+        cls.prepared = maker.folder
+
+    def setUp(self):
+        super().setUp()
+        shutil.copytree(self.prepared, self.folder, symlinks=True, dirs_exist_ok=True)

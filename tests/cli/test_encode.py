@@ -10,11 +10,10 @@ import h5py  # noqa: E402
 import numpy  # noqa: E402
 
 
-class Encode(elbo_cli.Case):
+class Encode(elbo_cli.PreparedCase):
     SAMPLES = 300  # more than a block of 256: the last one is short
 
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
         self.elbo("train", self.small_run(train=200, test=self.SAMPLES), "training.epochs=4")
 
     def encode(self, *arguments, output="out.h5", data="sprites.h5:/test/x", **options):

@@ -9,11 +9,10 @@ import unittest
 import elbo_cli
 
 
-class Evaluate(elbo_cli.Case):
+class Evaluate(elbo_cli.PreparedCase):
     SAMPLES = 300  # more than a block of 256: the last one is short
 
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
         self.elbo("train", self.small_run(train=200, test=self.SAMPLES), "checkpoint.keep=9")
 
     def figures(self, *arguments, **options):

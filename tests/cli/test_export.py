@@ -30,9 +30,8 @@ def python_with_onnxruntime():
     return os.environ.get("ELBO_ONNX_PYTHON") or str(elbo_cli.ROOT / "build/wheels/onnxruntime/bin/python")
 
 
-class Export(elbo_cli.Case):
-    def setUp(self):
-        super().setUp()
+class Export(elbo_cli.PreparedCase):
+    def prepare(self):
         if not built_with_onnx():
             self.skipTest("built without libonnx (Debian: libonnx-dev)")
         self.elbo("train", self.small_run())

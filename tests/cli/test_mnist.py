@@ -6,20 +6,11 @@ import unittest
 import elbo_cli
 
 
-class Mnist(elbo_cli.Case):
-    @classmethod
-    def setUpClass(cls):
-        """One model of two epochs for all tests."""
-        case = elbo_cli.Case()
-        case.setUp()
-        cls.addClassCleanup(case.doCleanups)
-        cls.trained = case.folder
-        case.elbo("convert", elbo_cli.TEST_DATA / "mnist", "data/mnist.h5")
-        case.elbo("train", elbo_cli.ROOT / "configs/mnist.yaml", "training.epochs=2", ranks=2)
-
-    def setUp(self):
-        super().setUp()
-        self.folder = self.trained
+class Mnist(elbo_cli.PreparedCase):
+    def prepare(self):
+        """A model of two epochs."""
+        self.elbo("convert", elbo_cli.TEST_DATA / "mnist", "data/mnist.h5")
+        self.elbo("train", elbo_cli.ROOT / "configs/mnist.yaml", "training.epochs=2", ranks=2)
 
     def test_two_epochs(self):
         out = self.elbo("inspect", "data/mnist.h5").out

@@ -14,12 +14,14 @@ from PIL import Image  # noqa: E402
 SIZE, LATENT = 8, 4
 
 
-class Pictures(elbo_cli.Case):
+class Pictures(elbo_cli.PreparedCase):
     SAMPLES = 300  # more than a block of 256: the last one is short
+
+    def prepare(self):
+        self.elbo("train", self.small_run(train=200, test=self.SAMPLES, size=SIZE))
 
     def setUp(self):
         super().setUp()
-        self.elbo("train", self.small_run(train=200, test=self.SAMPLES, size=SIZE))
         with h5py.File(self.folder / "sprites.h5") as file:
             self.data = file["/test/x"][:].astype(numpy.float32) / 255
 

@@ -10,11 +10,10 @@ PREFACE = "import h5py, json, numpy\nfile = h5py.File('sprites.h5', 'a')\n"
 
 
 @unittest.skipIf(PYTHON is None, "no Python with h5py (Debian: python3-h5py)")
-class Probe(elbo_cli.Case):
+class Probe(elbo_cli.PreparedCase):
     TRAIN, TEST = 600, 300  # more than a block of 256: last ones are short
 
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
         self.elbo("train", self.small_run(train=self.TRAIN, test=self.TEST))
 
     def figures(self, *arguments, **options):

@@ -81,9 +81,8 @@ class Leaves(elbo_cli.Case):
             numpy.testing.assert_allclose(file["/mean"][()], numpy.load(self.folder / "means.npy")[rows], atol=1e-5)
 
 
-class Report(elbo_cli.Case):
-    def setUp(self):
-        super().setUp()
+class Report(elbo_cli.PreparedCase):
+    def prepare(self):
         self.elbo("train", self.small_run(train=200, test=60), "report.every=2")
 
     def report(self, *arguments, output="page.html", **options):

@@ -26,30 +26,20 @@ PLAIN = {"denoise": ("noisy", "noisy_clamped"), "inpaint": ("observed_mean", "me
          "superres": ("nearest", "bicubic"), "mask": ("observed_mean", "mean_image")}
 
 
-class Restore(elbo_cli.Case):
-    @classmethod
-    def setUpClass(cls):
-        """One trained model for all: the tests only read it."""
-        case = elbo_cli.Case()
-        case.setUp()
-        cls.addClassCleanup(case.doCleanups)
-        cls.trained = case.folder
-        elbo_cli.sprites(case.folder / "sprites.h5", train=3000, test=40, size=SIZE)
-        (case.folder / "small.yaml").write_text(CONFIGURATION, encoding="utf-8")
-        elbo_cli.run(["train", "small.yaml"], cwd=case.folder)
+class Restore(elbo_cli.PreparedCase):
+    def prepare(self):
+        elbo_cli.sprites(self.folder / "sprites.h5", train=3000, test=40, size=SIZE)
+        (self.folder / "small.yaml").write_text(CONFIGURATION, encoding="utf-8")
+        self.elbo("train", "small.yaml")
         observed = numpy.zeros((SIZE, SIZE), numpy.uint8)
         observed[::2, ::2] = 255
-        Image.fromarray(observed).save(case.folder / "mask.png")
-        numpy.save(case.folder / "mask.npy", observed.astype(bool))
-
-    def setUp(self):
-        super().setUp()
-        self.folder, self.scratch = self.trained, self.folder
+        Image.fromarray(observed).save(self.folder / "mask.png")
+        numpy.save(self.folder / "mask.npy", observed.astype(bool))
 
     def restore(self, task, *arguments, **options):
         words = ["restore", "runs/small", "--task", task, *TASKS[task], "--steps", 300, *arguments]
-        said = self.elbo(*words, "--json", self.scratch / "figures.json", **options)
-        return json.loads((self.scratch / "figures.json").read_text(encoding="utf-8")), said.out
+        said = self.elbo(*words, "--json", "figures.json", **options)
+        return json.loads((self.folder / "figures.json").read_text(encoding="utf-8")), said.out
 
     def refused(self, *arguments, **options):
         said = self.elbo("restore", "runs/small", *arguments, expect=2, **options)
@@ -74,7 +64,7 @@ class Restore(elbo_cli.Case):
         for task, extension in (("denoise", "h5"), ("inpaint", "png"), ("superres", "npy"), ("mask", "h5")):
             outputs = []
             for ranks in (None, 1, 2, 3):  # 19 samples: blocks of 8, 8 and 3
-                out = self.scratch / f"{task}-{ranks}.{extension}"
+                out = self.folder / f"{task}-{ranks}.{extension}"
                 figures, said = self.restore(task, "-n", 19, "--from", 3, "-o", out, ranks=ranks)
                 outputs.append((figures, said.replace(out.name, ""), out.read_bytes()))
             for other in outputs[1:]:
@@ -84,10 +74,10 @@ class Restore(elbo_cli.Case):
     def test_images_and_figures_fit_each_other(self):
         with h5py.File(self.folder / "sprites.h5") as file:
             data = file["/test/x"][2:11].astype(numpy.float32) / 255
-        found, _ = self.restore("mask", "-n", 9, "--from", 2, "--draws", 3, "-o", self.scratch / "out.h5")
+        found, _ = self.restore("mask", "-n", 9, "--from", 2, "--draws", 3, "-o", self.folder / "out.h5")
         hidden = numpy.ones((SIZE, SIZE), bool)
         hidden[::2, ::2] = False
-        with h5py.File(self.scratch / "out.h5") as file:
+        with h5py.File(self.folder / "out.h5") as file:
             images = {name: file[name][:] for name in file}
         self.assertEqual(images["draws"].shape, (9, 3, SIZE, SIZE))
         numpy.testing.assert_allclose(images["truth"], data, atol=1e-6)
@@ -104,7 +94,7 @@ class Restore(elbo_cli.Case):
             self.assertAlmostEqual(found[key]["mse"]["mean"], errors.mean(), places=6)
             psnr = numpy.mean([-10 * math.log10(error[hidden].mean()) for error in errors])
             self.assertAlmostEqual(found[key]["hidden_psnr"]["mean"], psnr, places=4)
-        stacked = self.scratch / "out.npy"
+        stacked = self.folder / "out.npy"
         self.restore("mask", "-n", 9, "--from", 2, "--draws", 3, "-o", stacked)
         together = numpy.load(stacked)
         self.assertEqual(together.shape, (9, 8, SIZE, SIZE))
@@ -121,10 +111,10 @@ class Restore(elbo_cli.Case):
         means = []
         for name, x in (("one", data), ("two", other)):
             # What each has of a mean image, its baseline and start, is made the same by samples of the other.
-            with h5py.File(self.scratch / f"{name}.h5", "w") as file:
+            with h5py.File(self.folder / f"{name}.h5", "w") as file:
                 file["x"] = numpy.concatenate([x, other if name == "one" else data])
-            self.restore("inpaint", "-n", 8, "--data", self.scratch / f"{name}.h5", "-o", self.scratch / f"{name}.npy")
-            means.append(numpy.load(self.scratch / f"{name}.npy"))
+            self.restore("inpaint", "-n", 8, "--data", self.folder / f"{name}.h5", "-o", self.folder / f"{name}.npy")
+            means.append(numpy.load(self.folder / f"{name}.npy"))
         self.assertGreater(numpy.abs(means[0][:, 0] - means[1][:, 0]).max(), 0.9)
         for place in range(1, means[0].shape[1]):
             numpy.testing.assert_allclose(means[0][:, place], means[1][:, place], atol=1e-4)
@@ -132,12 +122,12 @@ class Restore(elbo_cli.Case):
     def test_a_seed_makes_the_noise_and_masks_may_be_arrays(self):
         observed = []
         for seed in (1, 1, 2):
-            out = self.scratch / "noise.npy"
+            out = self.folder / "noise.npy"
             self.restore("denoise", "-n", 2, "--seed", seed, "--force", "-o", out)
             observed.append(numpy.load(out)[:, 1])
         numpy.testing.assert_array_equal(observed[0], observed[1])
         self.assertGreater(numpy.abs(observed[0] - observed[2]).max(), 0.1)
-        truth = numpy.load(self.scratch / "noise.npy")[:, 0]
+        truth = numpy.load(self.folder / "noise.npy")[:, 0]
         self.assertAlmostEqual((observed[2] - truth).std(), 0.4, delta=0.05)
         by_picture, _ = self.restore("mask", "-n", 3)
         by_array = self.elbo("restore", "runs/small", "--task", "mask", "--mask", "mask.npy", "--steps", 300, "-n", 3).out
@@ -158,14 +148,14 @@ class Restore(elbo_cli.Case):
         self.assertIn("hides all", self.refused(*rectangle, "0,0,16x16"))
         for factor in (0, 1, 3, 32):
             self.assertIn(f"--factor {factor}: expected", self.refused("--task", "superres", "--factor", factor))
-        numpy.save(self.scratch / "large.npy", numpy.ones((17, 16)))
-        numpy.save(self.scratch / "all.npy", numpy.ones((16, 16)))
-        (self.scratch / "text.png").write_text("no picture", encoding="utf-8")
+        numpy.save(self.folder / "large.npy", numpy.ones((17, 16)))
+        numpy.save(self.folder / "all.npy", numpy.ones((16, 16)))
+        (self.folder / "text.png").write_text("no picture", encoding="utf-8")
         mask = ("--task", "mask", "--mask")
         for ranks in (None, 2):
-            self.assertIn("is of 17 x 16, but", self.refused(*mask, self.scratch / "large.npy", ranks=ranks))
-            self.assertIn("hides nothing", self.refused(*mask, self.scratch / "all.npy", ranks=ranks))
-            self.assertIn("expected a PNG or an .npy", self.refused(*mask, self.scratch / "text.png", ranks=ranks))
+            self.assertIn("is of 17 x 16, but", self.refused(*mask, self.folder / "large.npy", ranks=ranks))
+            self.assertIn("hides nothing", self.refused(*mask, self.folder / "all.npy", ranks=ranks))
+            self.assertIn("expected a PNG or an .npy", self.refused(*mask, self.folder / "text.png", ranks=ranks))
             self.assertIn("none.png", self.refused(*mask, "none.png", ranks=ranks))
         self.assertIn("--draws 0", self.refused("--task", "denoise", "--draws", 0))
         self.assertIn("--from 40", self.refused("--task", "denoise", "--from", 40))

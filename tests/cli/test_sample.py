@@ -20,12 +20,14 @@ def decode(checkpoint, z):
         return 1 / (1 + numpy.exp(-product("parameters/decoder/output", hidden)))
 
 
-class Sample(elbo_cli.Case):
+class Sample(elbo_cli.PreparedCase):
     TEST = 100
+
+    def prepare(self):
+        self.elbo("train", self.small_run(train=200, test=self.TEST))
 
     def setUp(self):
         super().setUp()
-        self.elbo("train", self.small_run(train=200, test=self.TEST))
         self.checkpoint = self.folder / "runs/small/checkpoints/best.h5"
 
     def sample(self, *arguments, output="out.npy", **options):

@@ -88,8 +88,9 @@ class Reader:
         for name in ("build", "data", "bin"):
             (self.folder / name).mkdir()
         (self.folder / "build" / "elbo").symlink_to(elbo_cli.ELBO)
-        self.environment = elbo_cli.environment(
-            {"OMPI_ALLOW_RUN_AS_ROOT": 1, "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": 1} if os.geteuid() == 0 else {})
+        as_users_have_it = dict.fromkeys(elbo_cli.THRIFTY) | {"OMP_NUM_THREADS": 1}
+        as_root = dict.fromkeys(("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"), 1)
+        self.environment = elbo_cli.environment(as_users_have_it | (as_root if os.geteuid() == 0 else {}))
 
     def let_python_be(self, python):
         """For commands of a page that need other people's modules: python3 is this one."""
