@@ -83,8 +83,10 @@ def command_line(arguments, ranks=None):
     return command
 
 
-# Tests run beside each other on few cores: ranks that wait make room, and a program alone starts no daemon of Open MPI's.
-THRIFTY = {"OMP_NUM_THREADS": "1", "OMPI_MCA_mpi_yield_when_idle": "1", "OMPI_MCA_ess_singleton_isolated": "1"}
+# Tests run beside each other on few cores: ranks that wait make room, a program alone starts no daemon of Open MPI's, and
+# nobody asks every time what devices the machine has.
+THRIFTY = {"OMP_NUM_THREADS": "1", "OMPI_MCA_mpi_yield_when_idle": "1", "OMPI_MCA_ess_singleton_isolated": "1",
+           "HWLOC_COMPONENTS": "-pci,-linuxio"}
 
 
 def environment(extra=None):
