@@ -197,10 +197,11 @@ more_faults() (
     tests/faults/soak.sh 100
 )
 
+# More at a time than there are cores: about half of their time tests wait for launchers, disks and clocks.
 tests() (
     rm -rf "$fault_table"
     export ELBO_FAULT_TABLE=$PWD/$fault_table
-    ctest --test-dir "$checked" --parallel "$cores" --output-on-failure --no-tests=error
+    ctest --test-dir "$checked" --parallel $((cores + (cores + 1) / 2)) --output-on-failure --no-tests=error
 )
 
 packages=("${build_packages[@]}" "${test_packages[@]}")
