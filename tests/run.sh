@@ -211,11 +211,14 @@ if [ -n "$full" ] && grep -qs '^ID=debian' /etc/os-release; then packages+=("${b
 prepare_machine "$PWD" -DELBO_TESTS=ON "${packages[@]}"
 cmake_options=(-DELBO_WERROR=ON -DELBO_TESTS=ON)
 if command -v ninja >/dev/null; then cmake_options+=(-G Ninja); fi
-if command -v ccache >/dev/null; then cmake_options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
+if command -v ccache >/dev/null; then
+    cmake_options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+    export CCACHE_SLOPPINESS=pch_defines,time_macros # for precompiled headers
+fi
 
 stage "format" format
 stage "shell scripts" scripts
-stage "build" configure_and_build "$checked" -DELBO_BENCHMARKS=ON
+stage "build" configure_and_build "$checked" -DELBO_BENCHMARKS=ON -DELBO_PRECOMPILE=ON
 stage "clang-tidy" tidy
 stage "fuzzing" fuzzing
 stage "onnxruntime" onnxruntime
