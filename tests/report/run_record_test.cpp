@@ -3,6 +3,7 @@
 #include "report/run_record.hpp"
 
 #include "base/error.hpp"
+#include "storage/folder_lock.hpp"
 #include "support/files.hpp"
 
 #include <gtest/gtest.h>
@@ -10,6 +11,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
 
 namespace {
 
@@ -107,6 +109,28 @@ TEST(RunRecord, TellsARunningRunFromAKilledOne) {
     EXPECT_EQ(report::read_run(folder / "run").state, "running");
     std::filesystem::last_write_time(folder / "run/lock",
                                      std::filesystem::file_time_type::clock::now() - std::chrono::minutes(10));
+    EXPECT_EQ(report::read_run(folder / "run").state, "interrupted");
+    {
+        const storage::FolderLock lock(folder / "run");
+        EXPECT_EQ(report::read_run(folder / "run").state, "running");
+        std::filesystem::remove(folder / "run/status.json");
+        EXPECT_EQ(report::read_run(folder / "run").state, "running");
+    }
+    EXPECT_EQ(report::read_run(folder / "run").state, "interrupted");
+}
+
+/// A process that is gone from this host is known to be, however lately it touched its lock.
+TEST(RunRecord, ALockWhoseHolderIsGoneHoldsNothing) {
+    const TemporaryFolder folder;
+    make_run(folder / "run");
+    write_bytes(folder / "run/status.json", R"({"state":"running","exit":null})");
+    ASSERT_EXIT(
+        {
+            const storage::FolderLock lock(folder / "run");
+            std::_Exit(0);
+        },
+        ::testing::ExitedWithCode(0), "");
+    ASSERT_TRUE(std::filesystem::exists(folder / "run/lock"));
     EXPECT_EQ(report::read_run(folder / "run").state, "interrupted");
 }
 
