@@ -54,6 +54,13 @@ class Terminal(elbo_cli.Case):
         self.assertEqual(status, 0, said)
         return said, settled(said)
 
+    def test_narrower_than_40_is_as_40(self):
+        heads = []
+        for columns in (20, 40):
+            lines = self.shown(columns)[1]
+            heads.append(lines[:next(i for i, line in enumerate(lines) if line.startswith("   epoch"))])
+        self.assertEqual(*heads)
+
     def test_the_table_of_runs_fits_too(self):
         self.elbo(*self.train, "output=runs/of-quite-a-long-name")
         self.elbo("train", "small.yaml", "output=runs/wild", "optimizer.kind=sgd", "optimizer.rate=1e30", expect=3)
