@@ -199,6 +199,11 @@ class Page(elbo_cli.Case):
         said = self.browser.find_element(By.CSS_SELECTOR, f"[data-plot='{title}'] .reading").text
         labels = self.chart(title, "return chart.data.labels")
         self.assertTrue(said.startswith(f"{labels[self.chart(title, shown)[0]]}: KL "), said)
+        wide = last - first
+        for _ in range(60):
+            self.area(title).send_keys(Keys.SHIFT + Keys.ARROW_RIGHT)
+        first, last = self.chart(title, shown)
+        self.assertEqual((first, last), (299 - wide, 299))  # not beyond the last
         for _ in range(9):
             self.area(title).send_keys("+")
         low, high = self.chart(title, shown)
