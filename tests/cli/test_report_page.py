@@ -187,6 +187,9 @@ class Page(elbo_cli.Case):
         title = "KL of each dimension"
         shown = "return [chart.scales.x.min, chart.scales.x.max]"
         self.assertEqual(self.chart(title, shown), [0, 299])
+        fills = self.chart(title, "return chart.data.datasets[0].backgroundColor")
+        best = max(elbo_cli.metrics(self.folder / "runs/wide", "validation"), key=lambda line: line["elbo"])
+        self.assertEqual(sum(fill != "transparent" for fill in fills), best["active_units"])
         self.area(title).send_keys("+", "+", "+", "+")
         first, last = self.chart(title, shown)
         self.assertEqual(first, 0)  # the largest
