@@ -1,7 +1,7 @@
 # Puts the page of `elbo report` into the program: its own files, scripts in the order in which they stand in it, and
 # the plotting library.
 set(page ${PROJECT_SOURCE_DIR}/src/report/page)
-set(scripts basics scale plot curves curve_kinds latents pictures tables main)
+set(scripts basics scale zoom plot curves curve_kinds latents pictures tables main)
 list(TRANSFORM scripts PREPEND ${page}/)
 list(TRANSFORM scripts APPEND .js)
 list(JOIN scripts "+" joined_scripts)

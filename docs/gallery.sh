@@ -19,11 +19,8 @@ ln -s "$root/data" "$root/runs" "$root/configs" "$scratch"
 cd "$scratch"
 
 if ! [ -e data/sprites-32.h5 ]; then elbo convert sprites data/sprites-32.h5 --size 32 --train 60000; fi
-for stage in 'objective.beta=10 training.epochs=3' 'objective.beta=4 training.epochs=6' ''; do
-    # shellcheck disable=SC2086  # a list of words
-    elbo train configs/sprites-factors.yaml $stage "$@"
-done
-elbo traverse runs/sprites-factors --sample 1 --dimensions 3 --range 2 -o sprites-traversal.png
+elbo train configs/sprites-factors.yaml "$@"
+elbo traverse runs/sprites-factors --sample 8 --dimensions 5 --range 1.5 -o sprites-traversal.png
 
 if ! [ -e data/mnist.h5 ] && [ -d data/mnist ]; then elbo convert data/mnist data/mnist.h5; fi
 if [ -e data/mnist.h5 ]; then

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
 #include <numeric>
 
@@ -43,18 +44,34 @@ FeatureDistances::FeatureDistances(Asked& asked, const std::string& labels)
       compared_(std::min<std::uint64_t>(asked.data.size(), most_compared)) {}
 
 void FeatureDistances::measure(report::Terminal& terminal) {
+    terminal.line(fmt::format("features of a classifier of {} classes, to be trained on {} samples",
+                              classes_.values.size(), with_commas(fit_.rows.size())));
     train(terminal);
+    terminal.line(fmt::format("         {:.1f} % of these right; features follow of them, the data, its\n"
+                              "         reconstructions and as many draws",
+                              100 * accuracy_));
+    const auto moments = [&](const char* of, std::size_t rows, const Make& make) {
+        const auto began = std::chrono::steady_clock::now();
+        return moments_of(rows, [&](std::span<const std::uint64_t> numbers, std::vector<float>& room) {
+            if (terminal.wants_live())
+                terminal.live(report::progress(fmt::format("features of {}", of), static_cast<double>(numbers.front()),
+                                               static_cast<double>(rows), began));
+            return make(numbers, room);
+        });
+    };
     // Grey values also where the model sees them binarised: its means are grey too.
-    const Covariance truth =
-        moments(compared_, [&](auto numbers, auto& room) { return samples(numbers, data::Binarize::none, room); });
+    const Covariance truth = moments(
+        "data", compared_, [&](auto numbers, auto& room) { return samples(numbers, data::Binarize::none, room); });
     const auto add = [&](const char* field, const char* title, const Covariance& other) {
         distances_.push_back({field, title, classical::frechet_distance(truth, other)});
     };
-    add("reconstructions", "reconstructions",
-        moments(compared_, [&](auto numbers, auto& room) { return reconstructions(numbers, room); }));
+    add("reconstructions", "reconstructions", moments("reconstructions", compared_, [&](auto numbers, auto& room) {
+            return reconstructions(numbers, room);
+        }));
     add("prior", "means of prior draws",
-        moments(compared_, [&](auto numbers, auto& room) { return draws(numbers, room); }));
-    add("train", "samples trained with", moments(fit_.rows.size(), [&](auto numbers, auto& room) {
+        moments("draws", compared_, [&](auto numbers, auto& room) { return draws(numbers, room); }));
+    add("train", "samples trained with",
+        moments("samples trained with", fit_.rows.size(), [&](auto numbers, auto& room) {
             std::vector<std::uint64_t> rows;
             for (const std::uint64_t number : numbers) rows.push_back(fit_.rows[number]);
             const Matrix<float> out(room.data(), rows.size(), asked_.dimensions());
@@ -82,7 +99,7 @@ void FeatureDistances::train(report::Terminal& terminal) {
     accuracy_ = static_cast<double>(right) / static_cast<double>(found.size());
 }
 
-Covariance FeatureDistances::moments(std::size_t rows, const Make& make) const {
+Covariance FeatureDistances::moments_of(std::size_t rows, const Make& make) const {
     SharedRows features(asked_.nodes, rows, model_.hidden, "features");
     std::vector<float> room(pass_rows * asked_.dimensions());
     features.fill([&](data::Range range, Matrix<float> block) {

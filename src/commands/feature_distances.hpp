@@ -39,7 +39,7 @@ private:
 
     void train(report::Terminal& terminal);
     /// Of the features of so many rows; make() gives those of some numbers, where it likes in memory as large as them.
-    classical::Covariance moments(std::size_t rows, const Make& make) const;
+    classical::Covariance moments_of(std::size_t rows, const Make& make) const;
     Matrix<const float> samples(std::span<const std::uint64_t> numbers, data::Binarize binarize,
                                 std::vector<float>& room) const;
     Matrix<const float> reconstructions(std::span<const std::uint64_t> numbers, std::vector<float>& room) const;

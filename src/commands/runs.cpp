@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "commands/commands.hpp"
 #include "report/records.hpp"
+#include "report/screen.hpp"
 
 #include <fmt/format.h>
 
@@ -10,13 +11,14 @@
 #include <array>
 #include <cmath>
 #include <type_traits>
+#include <unistd.h>
 
 namespace elbo::commands {
 namespace {
 
 using training::RunSummary;
 
-constexpr std::size_t line_columns = 80, gap = 2;
+constexpr std::size_t gap = 2;
 
 /// What people have a sense of at a glance: "12 s", "5 min", "3 h", "40 d".
 std::string age_text(double seconds) {
@@ -90,16 +92,20 @@ void sort(std::vector<RunSummary>& runs, const RunsOptions& options) {
 using Row = std::array<std::string, columns.size()>;
 using Widths = std::array<std::size_t, columns.size()>;
 
-/// As wide as what stands in them; models are cut for the sake of runs' names, and those that are longer still get a
-/// line of their own.
-Widths widths_of(const std::vector<Row>& rows) {
+/// As wide as what stands in them; models are cut for the sake of runs' names, or left out where a line is short, and
+/// names that are longer still get a line of their own.
+Widths widths_of(const std::vector<Row>& rows, std::size_t line) {
     constexpr std::size_t least_model = 12, least_run = 12;
     Widths widths{};
     for (const Row& row : rows)
         for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-    std::size_t room = line_columns - gap * (columns.size() - 1);
+    std::size_t room = line - gap * (columns.size() - 1);
     for (std::size_t i = model_column + 1; i < columns.size(); ++i) room -= std::min(room, widths[i]);
-    room = std::max(room, least_model + least_run);
+    if (room < least_model + least_run) {
+        widths[model_column] = 0;
+        widths[run_column] = std::min(widths[run_column], std::max(room + gap, least_run));
+        return widths;
+    }
     const std::size_t model = std::min(widths[model_column], least_model);
     widths[run_column] = std::min(widths[run_column], room - model);
     widths[model_column] = std::min(widths[model_column], room - widths[run_column]);
@@ -115,6 +121,7 @@ void print(const Row& row, const Widths& widths) {
         line = fmt::format("{:<{}}", row[run_column], widths[run_column]);
     }
     for (std::size_t i = model_column; i < row.size(); ++i) {
+        if (widths[i] == 0) continue;
         const bool cut = row[i].size() > widths[i];
         const std::string text = cut ? row[i].substr(0, widths[i] - 2) + ".." : row[i];
         line.append(gap, ' ');
@@ -124,7 +131,7 @@ void print(const Row& row, const Widths& widths) {
 }
 
 /// What did not go well, run by run.
-void print_troubles(const std::vector<RunSummary>& runs) {
+void print_troubles(const std::vector<RunSummary>& runs, std::size_t line) {
     bool first = true;
     for (const RunSummary& run : runs) {
         const bool ended_badly = run.state == "failed" || run.state == "diverged" || run.state == "killed";
@@ -132,7 +139,7 @@ void print_troubles(const std::vector<RunSummary>& runs) {
         if (ended_badly && !run.message.empty()) sentences.push_back(run.state + ": " + run.message);
         for (const std::string& sentence : sentences) {
             fmt::print("{}{}\n", first ? "\n" : "",
-                       wrapped(printable(fmt::format("{}: {}", run.name, sentence), std::string::npos), 0));
+                       wrapped(printable(fmt::format("{}: {}", run.name, sentence), std::string::npos), 0, line));
             first = false;
         }
     }
@@ -161,9 +168,10 @@ void print_table(const std::vector<RunSummary>& runs) {
         for (std::size_t i = 0; i < columns.size(); ++i) row[i] = columns[i].text(run);
         for (std::string& text : row) text = printable(text, std::string::npos);
     }
-    const Widths widths = widths_of(rows);
+    const std::size_t line = report::Screen(STDOUT_FILENO).columns();
+    const Widths widths = widths_of(rows, line);
     for (const Row& row : rows) print(row, widths);
-    print_troubles(runs);
+    print_troubles(runs, line);
     fmt::print("\n{}\n", count_text(runs));
 }
 

@@ -124,17 +124,26 @@ double kl_of_dimension(double mean, double log_variance) {
     return 0.5 * (mean * mean + std::exp(log_variance) - 1 - log_variance);
 }
 
-void add_latents(Matrix<const float> heads, std::span<double> latents) {
+void add_latents(Matrix<const float> heads, std::span<double> sums) {
     const std::size_t count = heads.columns() / 2;
     for (std::size_t i = 0; i < heads.rows(); ++i) {
         const std::span<const float> row = heads.row(i);
         for (std::size_t d = 0; d < count; ++d) {
             const double mean = row[d];
-            latents[d] += kl_of_dimension(mean, bounded_log_variance(row[count + d]));
-            latents[count + d] += mean;
-            latents[2 * count + d] += mean * mean;
+            sums[d] += kl_of_dimension(mean, bounded_log_variance(row[count + d]));
+            sums[count + d] += mean;
+            sums[2 * count + d] += mean * mean;
         }
-        if (latents.size() > 3 * count) std::ranges::copy(row.first(count), &latents[(3 + i) * count]);
+    }
+}
+
+void copy_codes(Matrix<const float> heads, std::span<double> codes) {
+    const std::size_t count = heads.columns() / 2;
+    for (std::size_t i = 0; i < heads.rows(); ++i) {
+        const std::span<double> code = codes.subspan(2 * i * count, 2 * count);
+        std::ranges::copy(heads.row(i).first(count), code.begin());
+        std::ranges::transform(heads.row(i).subspan(count), code.begin() + static_cast<std::ptrdiff_t>(count),
+                               bounded_log_variance);
     }
 }
 

@@ -15,10 +15,12 @@ float bounded_log_variance(float raw);
 /// KL(N(mean, exp(log_variance)) || N(0, 1)) of one dimension, in nats.
 double kl_of_dimension(double mean, double log_variance);
 
-/// Adds sums over rows to latents: of each dimension its KL, then the means, then the means' squares, [3 * latent].
-/// Where latents are longer, the means of each row go behind: [rows, latent]. heads: [rows, 2 * latent], the means,
-/// then the raw log variances.
-void add_latents(Matrix<const float> heads, std::span<double> latents);
+/// Adds sums over rows: of each dimension its KL, then the means, then the means' squares, [3 * latent]. heads: [rows,
+/// 2 * latent], the means, then the raw log variances.
+void add_latents(Matrix<const float> heads, std::span<double> sums);
+
+/// codes: [rows, 2 * latent], the means, then the log variances that the heads stand for.
+void copy_codes(Matrix<const float> heads, std::span<double> codes);
 
 /// Reparameterised sample and KL. heads: [rows, 2 * latent], the means, then the raw log variances; noise, z: [rows,
 /// latent]; kl: [rows], KL(q || N(0, I)) in nats. z may be of either precision.

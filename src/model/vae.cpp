@@ -148,7 +148,11 @@ Bound Vae::evaluate(const layers::Values& values, const Batch& batch, const Stre
     if (rows == 0) return {};
     const Forward f = forward(p, values, batch, noise);
     p.likelihood->evaluate(values.exact, f.outputs, batch.x.first_rows(rows), 1, p.reconstruction, {}, {});
-    if (!latents.empty()) add_latents(f.heads, latents);
+    if (!latents.empty()) {
+        const std::size_t sums = 3 * p.latent;
+        add_latents(f.heads, latents.first(sums));
+        if (latents.size() > sums) copy_codes(f.heads, latents.subspan(sums)); // rooms for codes stand behind the sums
+    }
     return bound(p, rows);
 }
 

@@ -4,12 +4,12 @@
 #include "base/text.hpp"
 #include "config/leaves.hpp"
 #include "storage/files.hpp"
+#include "storage/folder_lock.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <fstream>
 #include <limits>
@@ -20,8 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
-
-constexpr auto silence = std::chrono::minutes(2); ///< of a lock whose holder is gone (docs/files.md)
 
 /// Takes the objects of a log a line each; what a process that was killed left of a line, and what is no JSON, becomes
 /// a note.
@@ -103,24 +101,17 @@ std::string text_or_nothing(const fs::path& file) {
     return fs::is_regular_file(file, error) ? storage::read_text(file) : "";
 }
 
-/// True where the run's holder gave a sign of life lately.
-bool is_held(const fs::path& folder) {
-    std::error_code error;
-    const auto touched = fs::last_write_time(folder / "lock", error);
-    return !error && fs::file_time_type::clock::now() - touched < silence;
-}
-
 void read_status(RunRecord& run) {
     const Json json = Json::parse(text_or_nothing(run.folder / "status.json"), nullptr, false);
     if (!json.is_object()) {
-        run.state = is_held(run.folder) ? "running" : "interrupted";
+        run.state = storage::is_locked(run.folder) ? "running" : "interrupted";
         run.notes.emplace_back("there is no status.json, or it is no JSON object");
         return;
     }
     run.status = json.dump(-1, ' ', false, Json::error_handler_t::replace);
     run.state = json.value("state", Json()).is_string() ? json["state"].get<std::string>() : "unknown";
     // Whatever killed it, the last words of a killed run are that it is running.
-    if (run.state == "running" && !is_held(run.folder)) {
+    if (run.state == "running" && !storage::is_locked(run.folder)) {
         run.state = "interrupted";
         run.notes.emplace_back("the run ended without a word, or its process has been silent for two minutes");
     }

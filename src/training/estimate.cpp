@@ -29,8 +29,8 @@ comm::Leaves leaves_of(std::size_t rank, std::size_t ranks, std::size_t virtual_
 std::size_t validation_bytes(const config::Config& config, std::size_t latent, std::size_t rows) {
     if (config.data.validation.empty() && !config.data.validation_fraction) return 0;
     const bool weighted = config.evaluate.every > 0;
-    return LatentSums::bytes(latent) + LatentMeans::bytes(latent) +
-           (config.report.tensorboard ? PosteriorHistograms::bytes(latent, rows) : 0) +
+    return LatentSums::bytes(latent) + LatentMeans::bytes(latent) + BlockCodes::bytes(latent, rows) +
+           (config.report.tensorboard ? PosteriorHistograms::bytes(latent) : 0) +
            (weighted ? model::ImportanceSampler::bytes(latent, rows, 1) : 0);
 }
 

@@ -22,9 +22,7 @@ PosteriorHistograms::PosteriorHistograms(std::size_t latent) : latent_(latent), 
         edges_.push_back(std::sinh((static_cast<double>(i) - static_cast<double>(half)) * width));
 }
 
-std::size_t PosteriorHistograms::bytes(std::size_t latent, std::size_t rows) {
-    return 2 * latent * (bins * sizeof(double) + rows * sizeof(float));
-}
+std::size_t PosteriorHistograms::bytes(std::size_t latent) { return 2 * latent * bins * sizeof(double); }
 
 std::size_t PosteriorHistograms::place(Of what, std::size_t dimension) const {
     return (static_cast<std::size_t>(what) * latent_ + dimension) * bins;

@@ -18,8 +18,7 @@ public:
 
     explicit PosteriorHistograms(std::size_t latent);
 
-    /// With rows of means and log variances.
-    static std::size_t bytes(std::size_t latent, std::size_t rows);
+    static std::size_t bytes(std::size_t latent);
 
     /// Means and log variances, [rows, latent] each. What is not a number counts nowhere.
     void add(Matrix<const float> mean, Matrix<const float> log_variance);

@@ -19,6 +19,22 @@ std::uint64_t parts_of(std::uint64_t whole, std::uint64_t part) { return (whole 
 
 } // namespace
 
+void BlockCodes::split(std::span<const double> codes, std::size_t rows) {
+    rows_ = rows;
+    values_.resize(codes.size());
+    for (std::size_t i = 0; i < rows; ++i)
+        for (std::size_t d = 0; d < latent_; ++d) {
+            values_[i * latent_ + d] = static_cast<float>(codes[2 * i * latent_ + d]);
+            values_[(rows + i) * latent_ + d] = static_cast<float>(codes[(2 * i + 1) * latent_ + d]);
+        }
+}
+
+void LatentMeans::keep(std::uint64_t first, Matrix<const float> means) {
+    for (std::size_t i = 0; i < means.rows() && wants(first + i); ++i)
+        for (std::size_t d = 0; d < latent_; ++d) // zeros become positive, as a sum with other ranks' zeros makes them
+            values_[(first + i) * latent_ + d] = means(i, d) + 0.0F;
+}
+
 LatentSums::LatentSums(std::size_t latent, std::uint64_t blocks)
     : latent_(latent),
       blocks_(blocks),

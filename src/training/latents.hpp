@@ -4,6 +4,7 @@
 #include "comm/communicator.hpp"
 #include "data/order.hpp"
 #include "model/evaluation.hpp"
+#include "numerics/view.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -14,6 +15,37 @@
 
 namespace elbo::training {
 
+/// Posteriors of a block's rows, which its evaluation comes by.
+class BlockCodes {
+public:
+    explicit BlockCodes(std::size_t latent) : latent_(latent) {}
+
+    static std::size_t bytes(std::size_t latent, std::size_t rows) {
+        return 2 * latent * rows * (sizeof(double) + sizeof(float));
+    }
+
+    /// pass(latents) evaluates so many rows, and adds their sums to these.
+    template <class Pass>
+    void take(std::size_t rows, std::span<double> sums, Pass&& pass) {
+        room_.assign(sums.begin(), sums.end());
+        room_.resize(sums.size() + 2 * rows * latent_);
+        pass(std::span(room_));
+        std::copy_n(room_.begin(), sums.size(), sums.begin());
+        split(std::span<const double>(room_).subspan(sums.size()), rows);
+    }
+
+    /// Of the rows taken last, [rows, latent] each.
+    Matrix<const float> means() const { return {values_.data(), rows_, latent_}; }
+    Matrix<const float> log_variances() const { return {values_.data() + values_.size() / 2, rows_, latent_}; }
+
+private:
+    void split(std::span<const double> codes, std::size_t rows);
+
+    std::size_t latent_, rows_ = 0;
+    std::vector<double> room_;
+    std::vector<float> values_; ///< means, then log variances
+};
+
 /// Posterior means of a dataset's first samples, gathered while a pass evaluates the blocks that they are in.
 class LatentMeans {
 public:
@@ -22,22 +54,11 @@ public:
     LatentMeans(std::size_t latent, std::uint64_t samples)
         : latent_(latent), values_(std::min(samples, most) * latent) {}
 
-    static std::size_t bytes(std::size_t latent) { return 2 * most * latent * sizeof(float); }
+    static std::size_t bytes(std::size_t latent) { return most * latent * sizeof(float); }
 
-    /// pass(latents) with the sums of a block whose rows are samples from `first` on, so many of them; takes the means
-    /// of those that are kept.
-    template <class Pass>
-    void take(std::uint64_t first, std::size_t rows, std::span<double> sums, Pass&& pass) {
-        const std::size_t place = first * latent_;
-        if (place >= values_.size()) return pass(sums);
-        room_.assign(sums.begin(), sums.end());
-        room_.resize(sums.size() + rows * latent_);
-        pass(std::span(room_));
-        std::copy_n(room_.begin(), sums.size(), sums.begin());
-        const std::size_t kept = std::min(rows * latent_, values_.size() - place);
-        // Zeros are made positive: a sum with other ranks' zeros does so.
-        for (std::size_t i = 0; i < kept; ++i) values_[place + i] = static_cast<float>(room_[sums.size() + i]) + 0.0F;
-    }
+    bool wants(std::uint64_t sample) const { return sample * latent_ < values_.size(); }
+    /// means: of samples from `first` on, [rows, latent]; those that are wanted are kept.
+    void keep(std::uint64_t first, Matrix<const float> means);
 
     /// [samples, latent], zeros where another rank has them.
     std::vector<float> values() && { return std::move(values_); }
@@ -45,7 +66,6 @@ public:
 private:
     std::size_t latent_;
     std::vector<float> values_;
-    std::vector<double> room_;
 };
 
 /// Sums of groups of blocks. A group is one rank's, so that its sum is formed in one order, and there are few enough

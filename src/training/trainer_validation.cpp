@@ -34,24 +34,23 @@ Validation Trainer::bound_of(std::uint64_t samples) {
     std::vector<model::Bound> blocks(data::batches_from(0, samples, rows_));
     LatentSums latents(model_->latent(), blocks.size());
     LatentMeans means(model_->latent(), samples);
+    BlockCodes codes(model_->latent());
     std::optional<PosteriorHistograms> histograms;
-    std::vector<float> codes; // means, then log variances
-    if (config_.report.tensorboard) {
-        histograms.emplace(model_->latent());
-        codes.resize(2 * rows_ * model_->latent());
-    }
+    if (config_.report.tensorboard) histograms.emplace(model_->latent());
     const data::Range mine = latents.blocks_of(world_);
     for (std::uint64_t block = mine.begin; block < mine.end; ++block) {
         const data::Rows rows = validation_rows(block, samples);
-        means.take(block * rows_, rows.samples.size(), latents.of_block(block), [&](std::span<double> some) {
+        const auto evaluate = [&](std::span<double> sums) {
             blocks[block] = model_->evaluate(values(), {rows.x, rows.samples},
-                                             {config_.seed, Purpose::validation_posterior, 0}, some);
-        });
-        if (!histograms) continue;
-        const Matrix<float> mean(codes.data(), rows.samples.size(), model_->latent());
-        const Matrix<float> log_variance(codes.data() + codes.size() / 2, rows.samples.size(), model_->latent());
-        model_->encode(values(), rows.x.first_rows(rows.samples.size()), mean, log_variance);
-        histograms->add(mean, log_variance);
+                                             {config_.seed, Purpose::validation_posterior, 0}, sums);
+        };
+        if (!histograms && !means.wants(block * rows_)) {
+            evaluate(latents.of_block(block));
+            continue;
+        }
+        codes.take(rows.samples.size(), latents.of_block(block), evaluate);
+        means.keep(block * rows_, codes.means());
+        if (histograms) histograms->add(codes.means(), codes.log_variances());
     }
     enter(comm::Phase::agreeing);
     Validation found{canonical_sum(world_, blocks), latents.dimensions(world_, samples), std::move(means).values()};

@@ -69,6 +69,7 @@ class Completion(elbo_cli.Case):
         self.assertEqual(self.completed("evaluate", "runs/mnist", "--checkpoint", "b"), ["best"])
         self.assertEqual(self.completed("evaluate", "runs/mnist", "--samples", ""), [])
         self.assertEqual(self.completed("export", "runs/mnist", "-o", ""), ["configs", "data", "runs", "src"])
+        self.assertEqual(self.completed("export", "runs/mnist", "--output", ""), ["configs", "data", "runs", "src"])
         self.assertEqual(self.completed("completion", ""), ["bash"])
 
     def test_configurations_and_keys(self):

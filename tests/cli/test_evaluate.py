@@ -123,6 +123,7 @@ class Evaluate(elbo_cli.PreparedCase):
         distance = alone["feature_distance"]
         self.assertRegex(said, f"\n  reconstructions +{distance['reconstructions']:.4f}\n")
         self.assertIn("on sprites.h5:/train/y", " ".join(said.split()))
+        self.assertIn("features of a classifier of 3 classes, to be trained on", said)  # which may take a minute
         # A model of two epochs is farther from the data than the data's parts are from each other.
         self.assertLess(0, distance["train"])
         self.assertLess(distance["train"], distance["reconstructions"])

@@ -137,6 +137,8 @@ class Report(elbo_cli.PreparedCase):
 
     def test_runs_beside_each_other(self):
         self.elbo("train", "small.yaml", "output=runs/other", "model.latent=3")
+        self.assertIn("wrote report.html: a report of 2 runs", self.elbo("report", "runs/small", "runs/other").out)
+        self.assertIn("wrote other-report.html: the report of other", self.elbo("report", "runs/other/").out)
         first, second = self.report("runs/small", "runs/other")["runs"]
         self.assertEqual((first["name"], second["name"]), ("small", "other"))
         keys = [dict(map(tuple, run["keys"])) for run in (first, second)]
@@ -184,6 +186,10 @@ class Report(elbo_cli.PreparedCase):
         with h5py.File(self.folder / "runs/small/latents.h5", "a") as file:
             file["/mean"][0, 0] = numpy.nan
         self.assertIn("infinite or NaN", self.notes("runs/small"))
+        with h5py.File(self.folder / "runs/small/latents.h5", "a") as file:
+            del file["/kl"], file["/label"]
+            file["/mean"][0, 0], file["/kl"], file["/label"] = 0, numpy.zeros(4), numpy.zeros((59, 1))
+        self.assertIn("/label has 59 rows, /mean 60", self.notes("runs/small"))
 
     def test_a_failed_run_says_why(self):
         self.elbo("train", "small.yaml", "output=runs/wild", "optimizer.kind=sgd", "optimizer.rate=1e30", expect=3)

@@ -137,6 +137,88 @@ class Page(elbo_cli.Case):
         low, high = self.axis()
         self.assertAlmostEqual((high - low) / (last - first), 120 / self.chart("ELBO", "return chart.scales.x.width"), delta=0.03)
 
+    def area(self, title):
+        return self.browser.find_element(By.CSS_SELECTOR, f"[data-plot='{title}'] .area")
+
+    def press(self, title, name):
+        self.browser.find_element(By.CSS_SELECTOR, f"[data-plot='{title}'] .tools button[title='{name}']").click()
+
+    def drag(self, title, across, down):
+        """From its middle, so many pixels."""
+        actions = ActionChains(self.browser).move_to_element(self.area(title))
+        actions.click_and_hold().move_by_offset(across, down).release().perform()
+
+    def test_scattered_codes_are_zoomed_both_ways(self):
+        self.open("runs/first")
+        sides = "return ['x', 'y'].map((axis) => [chart.scales[axis].min, chart.scales[axis].max])"
+        points = self.chart("Codes", "return chart.data.datasets.flatMap(({data}) => data.map(({x, y}) => [x, y]))")
+        whole = self.chart("Codes", sides)
+        for axis, (least, most) in enumerate(whole):
+            self.assertTrue(all(least < point[axis] < most for point in points), (axis, least, most))
+        curves = self.axis()
+        self.drag("Codes", 90, 60)
+        zoomed = self.chart("Codes", sides)
+        width, height = self.chart("Codes", "return [chart.scales.x.width, chart.scales.y.height]")
+        for (low, high), (least, most), part in zip(zoomed, whole, (90 / width, 60 / height)):
+            self.assertAlmostEqual((high - low) / (most - least), part, delta=0.03)
+        self.assertEqual(self.axis(), curves)
+        self.area("Codes").send_keys(Keys.SHIFT + Keys.ARROW_UP)
+        moved = self.chart("Codes", sides)
+        self.assertEqual(moved[0], zoomed[0])
+        self.assertGreater(moved[1][0], zoomed[1][0])
+        self.press("Codes", "zoom out")
+        (low, high), _ = self.chart("Codes", sides)
+        self.assertGreater(high - low, 1.9 * (zoomed[0][1] - zoomed[0][0]))
+        self.area("Codes").send_keys("0")
+        self.assertEqual(self.chart("Codes", sides), whole)
+        self.area("Codes").send_keys("+")
+        (low, high), (bottom, top) = self.chart("Codes", sides)
+        inside = sorted(x for x, y in points if low <= x <= high and bottom <= y <= top)
+        self.area("Codes").send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+        said = self.browser.find_element(By.CSS_SELECTOR, "[data-plot=Codes] .reading").text
+        self.assertRegex(said, r"^sample \d+: ")
+        self.assertIn(f": {inside[1]:.3g}, ".replace("-", "−"), said)
+        ActionChains(self.browser).double_click(self.area("Codes")).perform()
+        self.assertEqual(self.chart("Codes", sides), whole)
+
+    def test_hundreds_of_dimensions_are_paged(self):
+        self.train("wide", "model.latent=300")
+        self.open("runs/wide")
+        title = "KL of each dimension"
+        shown = "return [chart.scales.x.min, chart.scales.x.max]"
+        self.assertEqual(self.chart(title, shown), [0, 299])
+        fills = self.chart(title, "return chart.data.datasets[0].backgroundColor")
+        best = max(elbo_cli.metrics(self.folder / "runs/wide", "validation"), key=lambda line: line["elbo"])
+        self.assertEqual(sum(fill != "transparent" for fill in fills), best["active_units"])
+        self.area(title).send_keys("+", "+", "+", "+")
+        first, last = self.chart(title, shown)
+        self.assertEqual(first, 0)  # the largest
+        self.assertAlmostEqual(last, 300 / 16, delta=1)
+        heights = self.chart(title, "return chart.data.datasets[0].data")
+        self.assertEqual(heights, sorted(heights, reverse=True))
+        self.press(title, "right")
+        self.assertGreater(self.chart(title, shown)[0], first)
+        self.area(title).send_keys(Keys.ARROW_RIGHT)
+        said = self.browser.find_element(By.CSS_SELECTOR, f"[data-plot='{title}'] .reading").text
+        labels = self.chart(title, "return chart.data.labels")
+        self.assertTrue(said.startswith(f"{labels[self.chart(title, shown)[0]]}: KL "), said)
+        wide = last - first
+        for _ in range(60):
+            self.area(title).send_keys(Keys.SHIFT + Keys.ARROW_RIGHT)
+        first, last = self.chart(title, shown)
+        self.assertEqual((first, last), (299 - wide, 299))  # not beyond the last
+        for _ in range(9):
+            self.area(title).send_keys("+")
+        low, high = self.chart(title, shown)
+        self.assertEqual(low, high)
+        for _ in range(9):
+            self.press(title, "zoom out")
+        self.assertEqual(self.chart(title, shown), [0, 299])
+        self.drag(title, 60, 5)
+        self.assertLess(self.chart(title, shown)[1] - self.chart(title, shown)[0], 60)
+        self.press(title, "show all")
+        self.assertEqual(self.chart(title, shown), [0, 299])
+
     def test_values_by_pointer_and_by_keys(self):
         self.open("runs/first")
         area = self.browser.find_element(By.CSS_SELECTOR, "[data-plot=ELBO] .area")

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import time
 import unittest
 
 import elbo_cli
@@ -54,6 +55,13 @@ class Runs(elbo_cli.Case):
         files = self.files()
         self.assertEqual(self.table("runs/small")[0][1].split()[0], "runs/small")
         self.assertEqual(files, self.files())
+
+    def test_ages_in_the_largest_unit_that_tells_something(self):
+        self.train("small", "training.epochs=1")
+        for ago, age in ((20, r"2\d s"), (150, "2 min"), (47.5 * 3600, "47 h"), (48.5 * 3600, "2 d")):
+            for path in (self.folder / "runs/small", *(self.folder / "runs/small").iterdir()):
+                os.utime(path, (time.time() - ago, time.time() - ago))
+            self.assertRegex(self.table()[0][1], rf" {age}$|{age.replace('59', '60').replace('60 s', '1 min')}$")
 
     def test_states(self):
         self.train("stopped", "training.epochs=100000", "training.time_limit=1s", expect=75)

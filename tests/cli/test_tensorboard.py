@@ -29,6 +29,7 @@ json.dump({
     "images": {tag: [(e.step, e.width, e.height, e.encoded_image_string.hex()) for e in events.Images(tag)]
                for tag in tags["images"]},
     "histograms": {tag: [(e.step, e.histogram_value.num, e.histogram_value.min, e.histogram_value.max,
+                          e.histogram_value.sum, e.histogram_value.sum_squares,
                           list(zip(e.histogram_value.bucket_limit, e.histogram_value.bucket)))
                          for e in events.Histograms(tag)] for tag in tags["histograms"]},
     "text": events.Tensors("configuration")[0].tensor_proto.string_val[0].decode(),
@@ -106,7 +107,11 @@ class TensorBoard(elbo_cli.Case):
             samples = 50 if "dimension" in tag else 50 * 4
             self.assertEqual([(step, number) for step, number, *_ in points],
                              [(step, samples) for step in (4, 8, 12)])
-            for _, number, least, greatest, bins in points:
+            for _, number, least, greatest, total, squares, bins in points:
+                edges = [least, *(limit for limit, _ in bins)]
+                middles = [(low + high) / 2 for low, high in zip(edges, edges[1:])]
+                self.assertAlmostEqual(total, sum(count * x for (_, count), x in zip(bins, middles)), places=9)
+                self.assertAlmostEqual(squares, sum(count * x * x for (_, count), x in zip(bins, middles)), places=9)
                 self.assertEqual(sum(count for _, count in bins), number)
                 self.assertLess(least, bins[0][0])
                 self.assertEqual(greatest, bins[-1][0])
@@ -120,7 +125,7 @@ class TensorBoard(elbo_cli.Case):
         codes = json.loads(subprocess.run([python, "-c", code], cwd=self.folder, check=True, capture_output=True).stdout)
         for group, dimensions in zip(("posterior_mean", "posterior_log_variance"), codes):
             for number, values in enumerate(dimensions):
-                _, _, least, greatest, bins = events["histograms"][f"{group}/dimension_{number:02}"][-1]
+                _, _, least, greatest, *_, bins = events["histograms"][f"{group}/dimension_{number:02}"][-1]
                 self.assertTrue(least - 1e-3 <= min(values) <= bins[0][0] + 1e-3, (values, bins))
                 self.assertTrue(max(values) <= greatest + 1e-3, (values, bins))
                 for limit, _ in bins:

@@ -54,6 +54,24 @@ class Terminal(elbo_cli.Case):
         self.assertEqual(status, 0, said)
         return said, settled(said)
 
+    def test_narrower_than_40_is_as_40(self):
+        heads = []
+        for columns in (20, 40):
+            lines = self.shown(columns)[1]
+            heads.append(lines[:next(i for i, line in enumerate(lines) if line.startswith("   epoch"))])
+        self.assertEqual(*heads)
+
+    def test_the_table_of_runs_fits_too(self):
+        self.elbo(*self.train, "output=runs/of-quite-a-long-name")
+        self.elbo("train", "small.yaml", "output=runs/wild", "optimizer.kind=sgd", "optimizer.rate=1e30", expect=3)
+        for columns, has_model in {60: False, 80: True, 120: True}.items():
+            status, said = in_terminal(["runs"], columns, self.folder)
+            self.assertEqual(status, 0, said)
+            for line in settled(said):
+                self.assertLessEqual(len(line), columns, line)
+            self.assertEqual("model" in said.split("\n", maxsplit=1)[0].split(), has_model)
+            self.assertEqual(len(re.findall(r"finished +3/3 +-[\d.]+ ", said)), 1, said)
+
     def test_as_many_columns_as_fit(self):
         for columns, chosen in SHOWN.items():
             said, lines = self.shown(columns)

@@ -39,6 +39,9 @@ TEST(Posterior, SumsOfLatentsByHand) {
     EXPECT_NEAR(latents[0], 10 + (4 - std::log(4.0)) / 2 + 4.5, 1e-6);
     EXPECT_NEAR(latents[1], 2 + (0.25 + std::exp(11.0) - 1 - 11) / 2, 0.1); // floats near e^11 are 0.004 apart
     EXPECT_EQ(std::vector<double>(latents.begin() + 2, latents.end()), (std::vector<double>{4, -1.5, 10, 4.25}));
+    std::vector<double> codes(8);
+    copy_codes({heads.data(), 2, 4}, codes);
+    EXPECT_EQ(codes, (std::vector<double>{1, -2, log4, 0, 3, 0.5, 0, bounded_log_variance(e9)}));
 }
 
 TEST(Posterior, SampleAndKlByHand) {

@@ -21,6 +21,9 @@ TEST(EpochTable, ShowsEverythingIn80Columns) {
     EXPECT_EQ(text_of(table, last_but_one()),
               "    9/10   -105.75          -80.50     25.25     -106.50*    24,903  12 h 00 min");
     EXPECT_EQ(table.row(last_but_one()).validation, "     -106.50*");
+    EpochLine last = last_but_one();
+    last.epoch = 10;
+    EXPECT_TRUE(table.row(last).after.ends_with("  -")) << "no time is left";
 }
 
 TEST(EpochTable, LosesColumnsWhereItIsNarrow) {

@@ -3,6 +3,7 @@
 #include "report/run_record.hpp"
 
 #include "base/error.hpp"
+#include "storage/folder_lock.hpp"
 #include "support/files.hpp"
 
 #include <gtest/gtest.h>
@@ -10,6 +11,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
 
 namespace {
 
@@ -88,13 +90,15 @@ TEST(RunRecord, ManyLinesBecomeMeansOfNeighbours) {
     make_run(folder / "run");
     std::string text;
     for (int i = 1; i <= 7000; ++i)
-        text += fmt::format("{{\"kind\":\"train\",\"over\":\"steps\",\"step\":{},\"elbo\":{}}}\n", i, -i);
+        text += fmt::format("{{\"kind\":\"train\",\"over\":\"steps\",\"step\":{},\"elbo\":{},\"seconds\":{}}}\n", i, -i,
+                            2 * i);
     write_bytes(folder / "run/metrics.jsonl", text);
     const report::Lines steps = report::read_run(folder / "run").steps;
     EXPECT_EQ(steps.each, 3U);
     EXPECT_EQ(steps.count, 2334U); // the last one is of a single line
     EXPECT_EQ(steps.figures.at("elbo").front(), -2);
     EXPECT_EQ(steps.figures.at("step").front(), 3);
+    EXPECT_EQ(steps.figures.at("seconds").front(), 6);
     EXPECT_EQ(steps.figures.at("elbo").back(), -7000);
 }
 
@@ -108,6 +112,28 @@ TEST(RunRecord, TellsARunningRunFromAKilledOne) {
     std::filesystem::last_write_time(folder / "run/lock",
                                      std::filesystem::file_time_type::clock::now() - std::chrono::minutes(10));
     EXPECT_EQ(report::read_run(folder / "run").state, "interrupted");
+    {
+        const storage::FolderLock lock(folder / "run");
+        EXPECT_EQ(report::read_run(folder / "run").state, "running");
+        std::filesystem::remove(folder / "run/status.json");
+        EXPECT_EQ(report::read_run(folder / "run").state, "running");
+    }
+    EXPECT_EQ(report::read_run(folder / "run").state, "interrupted");
+}
+
+/// A process that is gone from this host is known to be, however lately it touched its lock.
+TEST(RunRecord, ALockWhoseHolderIsGoneHoldsNothing) {
+    const TemporaryFolder folder;
+    make_run(folder / "run");
+    write_bytes(folder / "run/status.json", R"({"state":"running","exit":null})");
+    ASSERT_EXIT(
+        {
+            const storage::FolderLock lock(folder / "run");
+            std::_Exit(0);
+        },
+        ::testing::ExitedWithCode(0), "");
+    ASSERT_TRUE(std::filesystem::exists(folder / "run/lock"));
+    EXPECT_EQ(report::read_run(folder / "run").state, "interrupted");
 }
 
 TEST(RunRecord, ManyPicturesAreThinnedWithBothEnds) {
@@ -116,7 +142,8 @@ TEST(RunRecord, ManyPicturesAreThinnedWithBothEnds) {
     std::filesystem::create_directory(folder / "run/samples");
     for (int epoch = 1; epoch <= 100; ++epoch)
         write_bytes(folder / fmt::format("run/samples/epoch-{:04}.png", epoch), "\x89PNG");
-    write_bytes(folder / "run/samples/epoch-x.png", "\x89PNG");
+    for (const char* other : {"epoch-x.png", "epoch-0101.txt", "0101.png"})
+        write_bytes(folder / "run/samples" / other, "\x89PNG");
     const report::RunRecord run = report::read_run(folder / "run");
     EXPECT_EQ(run.all_pictures, 100U);
     ASSERT_EQ(run.pictures.size(), report::most_pictures);
@@ -186,17 +213,42 @@ TEST(Page, NeedsNothingFromElsewhere) {
         EXPECT_EQ(page.find(place), std::string::npos) << place;
 }
 
+TEST(Page, HoldsTheNewestEventsWithoutSaves) {
+    const TemporaryFolder folder;
+    make_run(folder / "run");
+    std::string text;
+    for (int i = 1; i <= 310; ++i)
+        text += fmt::format("{{\"event\":\"warning\",\"step\":{}}}\n{{\"event\":\"save\"}}\n", i);
+    write_bytes(folder / "run/events.jsonl", text);
+    const report::RunRecord run = report::read_run(folder / "run");
+    const json events = data_of(report::page_text({&run, 1}, "1"))["runs"][0]["events"];
+    ASSERT_EQ(events.size(), 300U);
+    EXPECT_EQ(events.front()["step"], 11);
+    EXPECT_EQ(events.back()["step"], 310);
+}
+
+TEST(Page, FiguresHaveEightDigits) {
+    const TemporaryFolder folder;
+    make_run(folder / "run");
+    write_bytes(folder / "run/metrics.jsonl", R"({"kind":"validation","epoch":1,"step":1,"elbo":-123456.789012345})"
+                                              "\n");
+    const report::RunRecord run = report::read_run(folder / "run");
+    const json lines = data_of(report::page_text({&run, 1}, "1"))["runs"][0]["lines"];
+    EXPECT_EQ(lines["validation"]["figures"]["elbo"][0], -123456.79);
+}
+
 TEST(Page, PicturesStandInIt) {
     const TemporaryFolder folder;
     make_run(folder / "run");
     std::filesystem::create_directory(folder / "run/samples");
     write_bytes(folder / "run/samples/epoch-0001.png", "\x89PNG\r\n");
     write_bytes(folder / "run/samples/epoch-0002.png", "no picture");
+    write_bytes(folder / "run/samples/epoch-0003.png", "\x89PNG" + std::string(std::size_t{4} << 20, ' '));
     const report::RunRecord run = report::read_run(folder / "run");
     const json shown = data_of(report::page_text({&run, 1}, "1"))["runs"][0];
     ASSERT_EQ(shown["pictures"].size(), 1U);
     EXPECT_EQ(shown["pictures"][0]["uri"], "data:image/png;base64,iVBORw0K"); // as coreutils' base64 has it
-    EXPECT_EQ(shown["notes"].back(), "1 of samples/ are no PNG pictures of up to 4 MiB, and left out");
+    EXPECT_EQ(shown["notes"].back(), "2 of samples/ are no PNG pictures of up to 4 MiB, and left out");
 }
 
 } // namespace

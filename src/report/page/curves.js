@@ -215,6 +215,5 @@ const drawCurves = () => {
     section(
         "curves", "Curves", curveControls(drawn), thinned(),
         element("div", {class: "plots"}, drawn.map(({figure}) => figure)));
-    range.plots = drawn;
     drawn.forEach((plot) => plot.start());
 };

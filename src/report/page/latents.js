@@ -1,6 +1,6 @@
 // What the codes are like: how much each latent dimension carries, and where samples lie in two principal components.
 
-const mostBars = 128, mostClasses = 20, activeVariance = 0.01;
+const mostBars = 2048, mostClasses = 20, activeVariance = 0.01;
 
 const klPlot = (run) => {
     const {kl, variance, samples, epoch} = run.latents;
