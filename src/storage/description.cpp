@@ -177,7 +177,10 @@ Description describe_dataset(hid_t dataset, const std::string& file, const std::
         description.problem = raw_problem(properties.get(), *bytes, holder, references, info);
     } else {
         description.problem = filter_problem(filters, file);
-        if (description.problem.empty()) description.problem = size_problem(info, *bytes, fs::file_size(holder));
+        // A file that is removed meanwhile is noticed by whoever watches it.
+        std::error_code gone;
+        const std::uintmax_t size = fs::file_size(holder, gone);
+        if (description.problem.empty() && !gone) description.problem = size_problem(info, *bytes, size);
     }
     return description;
 }
