@@ -1,5 +1,6 @@
 """elbo bench: what it reports, on 1 to 4 ranks, with and without a dataset, and that it leaves nothing behind."""
 import json
+import re
 import unittest
 
 import elbo_cli
@@ -94,8 +95,11 @@ class Bench(elbo_cli.Case):
         self.assertNotIn("latency", found)  # nothing had to be chosen
         # Three quarters of every element out and back, in two bytes, of each of four ranks.
         self.assertAlmostEqual(sent, 4 * 2 * 3 / 4 * 2 * PARAMETERS, delta=4 * 256)
-        text = self.elbo("bench", "small.yaml", "data.shape=[8, 8]", "--seconds", 0.3, *apart, ranks=2).out
-        self.assertRegex(text, r"(?s)between      2 nodes: .*a step .* ms; .* without messages, .*that can be: ")
+        text = self.elbo("bench", "small.yaml", "data.shape=[8, 8]", "--seconds", 0.3, "--json", "figures.json", *apart,
+                         ranks=2).out
+        self.assertRegex(text, r"(?s)between      2 nodes: .*a step .* ms; .* without messages, they alone ")
+        found = json.loads((self.folder / "figures.json").read_text(encoding="utf-8"))["exchange"]
+        self.assertEqual(bool(re.search(r"hidden .* ms that can be: ", text)), "overlapped" in found)
         for line in text.splitlines():
             self.assertLessEqual(len(line), 80, line)
 
