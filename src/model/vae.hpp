@@ -23,6 +23,11 @@ struct Bound {
     double reconstruction = 0, kl = 0;
     std::uint64_t samples = 0;
     double elbo() const { return reconstruction - kl; }
+    /// A sample's, as its logged terms give it: the difference of their means, to the last bit.
+    double mean_elbo() const {
+        const auto count = static_cast<double>(samples);
+        return reconstruction / count - kl / count;
+    }
     Bound& operator+=(const Bound& other);
 };
 

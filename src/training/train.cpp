@@ -98,7 +98,7 @@ bool train_epoch(Run& run) {
 bool judge(Trainer& trainer, const std::optional<Validation>& validation) {
     if (!validation) return false;
     State& state = trainer.state();
-    const double elbo = validation->bound.elbo() / static_cast<double>(validation->bound.samples);
+    const double elbo = validation->bound.mean_elbo();
     if (!std::isfinite(elbo))
         throw comm::AgreedError(fmt::format("training diverged: the validation ELBO after epoch {} is not finite; the "
                                             "checkpoint from before is kept; try a lower optimizer.rate",
