@@ -74,6 +74,7 @@ public:
 
     /// Bytes that this rank sends to other nodes in a step, and of gradients of its node's other ranks that it reads.
     std::size_t bytes_sent() const { return remote_ ? remote_->bytes_sent() : 0; }
+    std::size_t remote_bytes() const { return remote_ ? remote_->bytes() : 0; } ///< memory of this rank for messages
     std::size_t messages_sent() const { return remote_ ? remote_->messages_sent() : 0; }
     std::size_t bytes_read() const;
     /// Of this node's ranks, so far.

@@ -281,6 +281,26 @@ bool Remote::advance(std::size_t bucket) {
     return std::ranges::all_of(own.steps, [](Step& step) { return step.sends.done(); });
 }
 
+std::size_t Remote::bytes(const Shares& shares, std::size_t node, Route route, Precision precision, std::size_t count) {
+    const Plan plan = plan_of(route, shares, node, count);
+    std::size_t floats = shares.roots(node).size() * count + plan.inbox, halves = 0;
+    for (const Stage& stage : plan.stages) {
+        // What goes to several nodes is rounded once.
+        std::map<std::tuple<Area, std::size_t, std::size_t>, std::size_t> sent;
+        for (const Message& message : stage.sends)
+            sent[{message.place.area, message.place.offset, message.count}] = message.count;
+        for (const auto& [place, size] : sent) halves += size;
+        for (const Message& message : stage.receives) halves += message.count;
+    }
+    return floats * sizeof(float) + (precision == Precision::bf16 ? halves * sizeof(BFloat16) : 0);
+}
+
+std::size_t Remote::bytes() const {
+    std::size_t floats = 0;
+    for (const AlignedFloats& room : state_->rooms) floats += room.span().size();
+    return floats * sizeof(float);
+}
+
 std::size_t Remote::bytes_sent() const { return state_->bytes_sent; }
 std::size_t Remote::messages_sent() const { return state_->messages_sent; }
 

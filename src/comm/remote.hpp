@@ -25,6 +25,12 @@ public:
     Remote(const Remote&) = delete;
     Remote& operator=(const Remote&) = delete;
 
+    /// What the ranks of a node together take for arrays of so many elements, about: what they send and receive.
+    static std::size_t bytes(const Shares& shares, std::size_t node, Route route, Precision precision,
+                             std::size_t count);
+    /// What this rank takes.
+    std::size_t bytes() const;
+
     /// Tells a clock what of it is sums and rounding.
     void account_by(PhaseClock* clock);
 

@@ -36,7 +36,8 @@ std::string source_formats(); ///< for --help: a line or two each
 struct InspectOptions {
     std::string file;              ///< of datasets also FILE:/dataset or a pattern of files
     std::vector<std::string> rest; ///< further files, or key=value of a configuration
-    std::size_t ranks = 1;         ///< on one node, for the memory of a configuration
+    std::size_t nodes = 1;         ///< for the memory of a configuration
+    std::size_t ranks = 1;         ///< the same, on each of them
     bool statistics = false;       ///< of datasets, however large
     std::string picture;           ///< a file for pictures of samples; empty: none
     bool allow_external = false;   ///< read what files refer to outside their own folder

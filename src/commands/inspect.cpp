@@ -85,6 +85,8 @@ void print_memory(const training::Memory& memory, const model::Vae& model) {
     if (memory.data > 0)
         row(memory.data_whole ? "data in its own type, one copy" : "data, read ahead of its turn", memory.data);
     row("gradients" + each, memory.gradients);
+    if (memory.messages > 0)
+        row(fmt::format("between {} nodes, {}", memory.nodes, comm::name_of(memory.route)), memory.messages);
     row("optimiser's state", memory.optimizer);
     row("activations and batches" + each, memory.ranks * memory.workspace);
     row("processes, MPI and oneDNN" + each, memory.processes);
@@ -99,10 +101,11 @@ void inspect_configuration(const InspectOptions& options) {
     const bool there = train.rows() > 0;
     std::optional<storage::DatasetInfo> validation;
     if (there) validation = training::validation_header(config.data);
+    const training::Machine machine{options.nodes, options.ranks};
     const training::DataPlan plan =
-        there ? training::plan_on_one_node(config, train, validation, options.ranks) : training::DataPlan{};
+        there ? training::plan_of_a_node(config, train, validation, machine) : training::DataPlan{};
     const std::uint64_t parts =
-        std::max<std::uint64_t>(options.ranks, training::asked_virtual_ranks(config.training, options.ranks));
+        std::max<std::uint64_t>(machine.all(), training::asked_virtual_ranks(config.training, machine.all()));
     std::size_t batch = training::asked_batch(config.training, parts);
     if (there) batch = std::min(batch, train.rows());
     const std::size_t rows = data::largest_shard(batch, parts); // that are computed at a time
@@ -113,16 +116,16 @@ void inspect_configuration(const InspectOptions& options) {
                                                  describe(train.sample_shape()), storage::name_of(train.type))
                                    : fmt::format("{} is not there; samples of {} as data.shape says", train.file,
                                                  describe(train.sample_shape()));
-    const std::string rounds = parts > options.ranks ? fmt::format(", {} at a time", rows) : "";
+    const std::string rounds = parts > machine.all() ? fmt::format(", {} at a time", rows) : "";
     fmt::print("{}: configuration\n  output  {}\n  train   {}\n  batch   {} = up to {} a rank x {}{}\n", options.file,
-               config.output, data, batch, data::largest_shard(batch, options.ranks), options.ranks, rounds);
+               config.output, data, batch, data::largest_shard(batch, machine.all()), machine.all(), rounds);
     fmt::print("\nshapes of a sample\n");
     print_shapes("encoder", model.encoder_shapes());
     print_shapes("decoder", model.decoder_shapes());
     print_parameters(model);
     fmt::print("\na training step takes {:.2f} million floating point operations a sample, in {}\n",
                model.flops_per_sample() / 1e6, name_of(model.precision()));
-    print_memory(training::memory_of_a_node(config, model, options.ranks, rows, plan), model);
+    print_memory(training::memory_of_a_node(config, model, machine, rows, plan), model);
 }
 
 /// The file of FILE:/dataset, or the first that a pattern of files matches.

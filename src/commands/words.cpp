@@ -93,9 +93,12 @@ Words inspect_words() {
     words.add("--picture", &options->picture, "write a PNG of samples of the dataset", "FILE.png");
     words.add("--allow-external", &options->allow_external,
               "follow links out of a file's folder, load filters' plugins");
-    Word& ranks = words.add("--ranks", &options->ranks, "ranks on one node, for a configuration's memory", "N");
+    Word& ranks = words.add("--ranks", &options->ranks, "ranks on each node, for a configuration's memory", "N");
     ranks.range = {1, 1 << 20};
     ranks.shows_value = true;
+    Word& nodes = words.add("--nodes", &options->nodes, "nodes, for the same", "N");
+    nodes.range = {1, 1 << 14};
+    nodes.shows_value = true;
     words.run = [options] { return inspect(*options); };
     return words;
 }

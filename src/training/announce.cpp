@@ -157,7 +157,8 @@ void tell_ranks(const config::Config& config, const Trainer& trainer, report::Te
     terminal.field("batch",
                    fmt::format("{} = {}{} a rank x {}, {} steps an epoch", batch, batch % ranks ? "up to " : "",
                                data::largest_shard(batch, ranks), ranks, with_commas(trainer.steps_an_epoch())));
-    const Memory memory = memory_of_a_node(config, trainer.model(), static_cast<std::size_t>(nodes.node().size()),
+    const Machine machine{nodes.count(), static_cast<std::size_t>(nodes.node().size())};
+    const Memory memory = memory_of_a_node(config, trainer.model(), machine,
                                            data::largest_shard(batch, trainer.virtual_ranks()), trainer.data_plan());
     terminal.field("ranks", fmt::format("{} on {} node{}, {} thread{} each, about {} of memory a node", ranks,
                                         nodes.count(), nodes.count() == 1 ? "" : "s", config.training.threads,

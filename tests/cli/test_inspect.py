@@ -59,6 +59,19 @@ class Inspect(elbo_cli.Case):
             self.assertLess(abs(used / said - 1), 0.1,
                             f"{ranks} ranks: said {said / 2**20:.1f} MiB, used {used / 2**20:.1f}\n{text}")
 
+    def test_memory_between_nodes(self):
+        """Each of two nodes gets the other's half of the gradients, and keeps its own sum, in the room of one array."""
+        alone = self.elbo("inspect", self.config, "--ranks", 2).out
+        self.assertNotIn("between", alone)
+        for precision, arrays in (("fp32", 2), ("bf16", 3)):
+            out = self.elbo("inspect", self.config, "--ranks", 2, "--nodes", 2, "communication.route=direct",
+                            f"communication.precision={precision}").out
+            values, between = (float(re.search(rf"{row} +([\d.]+) KiB", out)[1])
+                               for row in ("values, one copy", "between 2 nodes, direct"))
+            self.assertAlmostEqual(between / values, arrays, delta=0.05)
+            self.assertIn(" a rank x 4", out)
+        self.assertEqual(self.elbo("inspect", self.config, "--nodes", 0, expect=2).out, "")
+
     def peak(self, ranks, *arguments):
         """Most memory that a run's ranks held at once, bytes; pages that they share count once (proportional set size)."""
         process = elbo_cli.start(arguments, ranks=ranks, cwd=self.folder)

@@ -1,5 +1,6 @@
 // The node-shared replica and its canonical sums: the same bits for every layout of virtual ranks over ranks and nodes.
 #include "comm/exchange.hpp"
+#include "comm/remote.hpp"
 #include "mpi/world.hpp"
 #include "numerics/random.hpp"
 #include "numerics/sums.hpp"
@@ -386,6 +387,23 @@ TEST(Exchange, KnowsTheBytesThatItExchanges) {
     const auto [read_halves, sent_rounded] = sums(false, {std::nullopt, comm::Route::scattered, Precision::bf16});
     EXPECT_EQ(read_halves, 0U);
     EXPECT_EQ(2 * sent_rounded, sent_shares);
+}
+
+/// What is said beforehand against what is taken: cuts of slices are rounded to cache lines.
+TEST(Exchange, TakesTheMemoryBetweenNodesThatIsSaid) {
+    if (world().size() < 2) GTEST_SKIP() << "needs nodes, that is ranks which do not share memory";
+    const auto ranks = static_cast<std::size_t>(world().size());
+    constexpr std::size_t parameters = 300'000;
+    const comm::Nodes nodes(world(), false);
+    const comm::Shares shares = comm::shares_of(nodes, ranks);
+    for (const comm::RouteKind& kind : comm::route_kinds())
+        for (const Precision precision : {Precision::fp32, Precision::bf16}) {
+            const comm::Exchange exchange(nodes, parameters, ranks, Precision::fp32,
+                                          {std::size_t{1} << 18, kind.route, precision});
+            const auto said =
+                static_cast<double>(comm::Remote::bytes(shares, nodes.mine(), kind.route, precision, parameters));
+            EXPECT_NEAR(static_cast<double>(exchange.remote_bytes()), said, 0.02 * said) << kind.name;
+        }
 }
 
 } // namespace
