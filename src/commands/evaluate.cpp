@@ -67,6 +67,9 @@ void check(const EvaluateOptions& options) {
     require_folder("--per-sample", options.per_sample);
 }
 
+/// Of a block of data, which one rank estimates: few and equal ones, so that all ranks have as much to do.
+constexpr std::uint64_t most_samples_of_a_block = 64;
+
 class Evaluating {
 public:
     Evaluating(const comm::Communicator& world, const EvaluateOptions& options)
@@ -86,7 +89,7 @@ public:
         world.on_first([&] { introduce(); });
         began_ = Clock::now();
         comm::in_order(
-            world, data::batches_from(0, asked_.data.size(), pass_rows), comm::Makers::all,
+            world, blocks(), comm::Makers::all,
             [&](std::size_t block, std::vector<std::byte>& bytes) { estimate(block, bytes); },
             [&](std::size_t block, std::span<const std::byte> bytes) { take(block, bytes); });
         split_ = splitting_.split(world, asked_.seed());
@@ -107,9 +110,9 @@ private:
                                                          : fmt::format(", {} draws each", draws)));
     }
 
-    data::Range samples_of(std::size_t block) const {
-        return data::batch_at(block * pass_rows, asked_.data.size(), pass_rows);
-    }
+    std::uint64_t blocks() const { return data::batches_from(0, asked_.data.size(), most_samples_of_a_block); }
+
+    data::Range samples_of(std::size_t block) const { return data::shard_of({0, asked_.data.size()}, block, blocks()); }
 
     Block block_of(std::size_t number) const {
         return {samples_of(number).size(), sampler_->columns(), gap_.columns(), reconstruction_.columns(),

@@ -24,9 +24,9 @@ struct Identity {
     HWY_INLINE static V value(V x) { return x; }
 };
 
-/// f(x) = max(x, 0); NaN stays NaN: of two operands, x86 returns the second where one is no number.
+/// f(x) = max(x, 0)
 struct Relu {
-    HWY_INLINE static V value(V x) { return hn::Max(all(0), x); }
+    HWY_INLINE static V value(V x) { return simd::at_least(all(0), x); }
     HWY_INLINE static V chain(V diff, V y) { return hn::IfThenElseZero(hn::Gt(y, all(0)), diff); }
 };
 

@@ -98,15 +98,16 @@ void Dense::forward_by_panels(const Values& values, Matrix<const float> in, Matr
         panels_->gather(values.exact.data() + weight_, first, inputs_);
         edition_ = values.edition;
     }
-    // So many rows that what goes in and comes out stays in the second-level cache.
-    const std::size_t piece = std::max<std::size_t>(least_rows_of_a_piece, cached_floats / (inputs_ + units()));
-    for (std::size_t first = 0; first < in.rows(); first += piece) {
-        const std::size_t count = std::min(piece, in.rows() - first);
+    // Equal pieces of so many rows that what goes in and comes out stays in the second-level cache.
+    const std::size_t most = std::max<std::size_t>(least_rows_of_a_piece, cached_floats / (inputs_ + units()));
+    const std::size_t pieces = (in.rows() + most - 1) / most;
+    for (std::size_t piece = 0; piece < pieces; ++piece) {
+        const std::size_t first = in.rows() * piece / pieces, count = in.rows() * (piece + 1) / pieces - first;
         const Matrix<float> some = out.some_rows(first, count);
         multiply({in.row(first).data(), 1, 0, count, in.stride(), 1, 0, inputs_}, *panels_,
-                 {some.data(), 0, some.stride()});
-        activate(activation_, values.exact.subspan(bias_, units()), some,
-                 keeps_slope_ ? slope(in.rows()).some_rows(first, count) : AnyMatrix());
+                 {some.data(), 0, some.stride()}, values.exact.subspan(bias_, units()));
+        if (activation_ != Activation::identity)
+            activate(activation_, {}, some, keeps_slope_ ? slope(in.rows()).some_rows(first, count) : AnyMatrix());
     }
 }
 

@@ -9,13 +9,13 @@
 
 namespace elbo::model {
 
-void LogSum::add(double term) {
-    if (term <= largest_) {
-        if (std::isfinite(term)) sum_ += std::exp(term - largest_);
+void LogSum::add(const LogSum& terms) {
+    if (terms.largest_ <= largest_) {
+        if (std::isfinite(terms.largest_)) sum_ += terms.sum_ * std::exp(terms.largest_ - largest_);
         return;
     }
-    sum_ = sum_ * std::exp(largest_ - term) + 1;
-    largest_ = term;
+    sum_ = sum_ * std::exp(largest_ - terms.largest_) + terms.sum_;
+    largest_ = terms.largest_;
 }
 
 double LogSum::value() const { return largest_ + std::log(sum_); }
@@ -36,6 +36,10 @@ BoundSampler::BoundSampler(Vae& model, std::size_t max_rows, std::vector<std::si
       sums_(max_rows) {
     if (levels_.empty() || levels_.front() == 0 || !std::ranges::is_sorted(levels_))
         throw std::logic_error("BoundSampler: levels do not ascend from 1 on");
+    for (std::size_t l = 0; l + 2 < levels_.size(); ++l)
+        if (levels_[l + 1] % levels_[l] != 0)
+            throw std::logic_error("BoundSampler: a level's groups do not make the next one's");
+    for (const std::size_t level : levels_) log_levels_.push_back(std::log(static_cast<double>(level)));
     for (Sums& sums : sums_) {
         sums.groups.resize(levels_.size());
         sums.bounds.resize(levels_.size());
@@ -77,14 +81,15 @@ void BoundSampler::take(std::size_t number) {
     if (drawn_) drawn_();
 }
 
+/// A group that is full becomes a term of the next level's: one exponential a weight, however many levels.
 void BoundSampler::take(Sums& sums, double log_weight, std::size_t number) const {
     sums.squares.add(2 * log_weight);
+    LogSum full(log_weight);
     for (std::size_t l = 0; l < levels_.size(); ++l) {
-        LogSum& group = sums.groups[l];
-        group.add(log_weight);
-        if ((number + 1) % levels_[l] != 0) continue;
-        sums.bounds[l] += group.value() - std::log(static_cast<double>(levels_[l]));
-        if (l + 1 < levels_.size()) group.clear();
+        sums.groups[l].add(full);
+        if (l + 1 == levels_.size() || (number + 1) % levels_[l] != 0) return;
+        full = std::exchange(sums.groups[l], {});
+        sums.bounds[l] += full.value() - log_levels_[l];
     }
 }
 
@@ -92,13 +97,14 @@ void BoundSampler::finish(Matrix<double> out) const {
     for (std::size_t i = 0; i < rows(); ++i) {
         const Sums& sums = sums_[i];
         const std::span<double> row = out.row(i);
+        LogSum all; // groups that draws do not fill are terms too
+        for (const LogSum& group : sums.groups) all.add(group);
         row[reconstruction] = sums.reconstruction / static_cast<double>(draws());
         row[kl] = sums.kl;
-        row[effective] = std::exp(2 * sums.groups.back().value() - sums.squares.value());
-        for (std::size_t l = 0; l < levels_.size(); ++l) {
-            const std::size_t groups = draws() / levels_[l];
-            row[first_bound + l] = sums.bounds[l] / static_cast<double>(groups);
-        }
+        row[effective] = std::exp(2 * all.value() - sums.squares.value());
+        for (std::size_t l = 0; l + 1 < levels_.size(); ++l)
+            row[first_bound + l] = sums.bounds[l] / static_cast<double>(draws() / levels_[l]);
+        row[first_bound + levels_.size() - 1] = all.value() - log_levels_.back();
     }
 }
 

@@ -16,7 +16,11 @@ namespace elbo::model {
 /// Log of a sum of exponentials, a term at a time: memory does not grow with their number.
 class LogSum {
 public:
-    void add(double term);
+    LogSum() = default;
+    explicit LogSum(double term) : largest_(term), sum_(1) {}
+
+    void add(double term) { add(LogSum(term)); }
+    void add(const LogSum& terms);
     double value() const; ///< minus infinity where nothing was added
     void clear() { *this = {}; }
 
@@ -36,7 +40,8 @@ public:
     /// disjoint groups of K draws as there are.
     enum Column : std::size_t { reconstruction, kl, effective, first_bound };
 
-    /// levels: ascending; the last one is the number of draws. For batches of at most max_rows rows.
+    /// levels: ascending from 1 on, each but the last one dividing the next where that is not the last; the last one is
+    /// the number of draws. For batches of at most max_rows rows.
     BoundSampler(Vae& model, std::size_t max_rows, std::vector<std::size_t> levels);
     virtual ~BoundSampler() = default;
 
@@ -76,7 +81,7 @@ private:
     /// A sample's sums on their way through the draws.
     struct Sums {
         LogSum squares;                    ///< of the squared weights
-        std::vector<LogSum> groups;        ///< of each level, the group under way
+        std::vector<LogSum> groups;        ///< of each level, the group under way: the full ones of the level before
         std::vector<double> bounds;        ///< of each level, the sum over groups that are full
         double reconstruction = 0, kl = 0; ///< the first over draws
     };
@@ -86,6 +91,7 @@ private:
     Vae& model_;
     EncoderDraws encoder_draws_;
     std::vector<std::size_t> levels_;
+    std::vector<double> log_levels_;
     std::function<void()> drawn_;
     std::vector<double> log_likelihood_, log_weight_; ///< a value a row
     std::vector<Sums> sums_;                          ///< the same

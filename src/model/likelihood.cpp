@@ -36,15 +36,13 @@ void bernoulli_in(Matrix<const float> logits, Matrix<const float> x, float scale
             V terms = all(0), product = all(1);
             simd::for_each_vector(std::min(block, x.columns() - begin), [&](auto at) HWY_ATTR {
                 const V l = at.load(logit_row), v = at.load(x_row);
-                const V e = simd::exp_of_negative(hn::Neg(hn::Abs(l)));
-                const V factor = all(1) + at.within(e);
-                const auto negative = hn::Lt(l, all(0));
+                const V e = simd::exp_of_negative(hn::Or(l, all(-0.0f)));
                 if (wanted) {
-                    const V sigmoid = hn::IfThenElse(negative, e, all(1)) / factor;
+                    const V sigmoid = hn::IfThenElse(hn::Lt(l, all(0)), e, all(1)) / (all(1) + e);
                     at.store((sigmoid - v) * all(scale), diff_row);
                 }
-                terms = terms + hn::MulSub(v, l, hn::IfThenElseZero(hn::Not(negative), l));
-                product = product * factor;
+                terms = terms + hn::MulSub(v, l, simd::at_least(all(0), l));
+                product = hn::MulAdd(product, at.within(e), product);
             });
             sum.add(simd::Whole{0}, terms - simd::log(product));
         }
@@ -84,7 +82,7 @@ void bernoulli_observed(Matrix<float> logits, Matrix<const float> x, Matrix<cons
         log_likelihood[i] = simd::sum(x.columns(), [&](auto at) HWY_ATTR {
             const V l = at.load(logit_row), v = at.load(x_row);
             const auto seen = hn::Ne(at.load(observed_row), all(0));
-            const V e = simd::exp_of_negative(hn::Neg(hn::Abs(l)));
+            const V e = simd::exp_of_negative(hn::Or(l, all(-0.0f)));
             const V largest = hn::Max(l, all(0));
             const V sigmoid = hn::IfThenElse(hn::Lt(l, all(0)), e, all(1)) / (all(1) + e);
             at.store(hn::IfThenElseZero(seen, v - sigmoid), logit_row);

@@ -25,7 +25,7 @@ struct LogVariance {
 };
 
 HWY_INLINE LogVariance bounded(V raw) {
-    const V size = hn::Min(all(largest), hn::Abs(raw)); // in this order NaN stays NaN on x86
+    const V size = simd::at_most(all(largest), hn::Abs(raw));
     const V beyond = size - all(linear_up_to - 1);
     const V bent = hn::CopySign(all(linear_up_to) + simd::log(beyond), raw);
     const auto outside = hn::Gt(size, all(linear_up_to));

@@ -29,9 +29,9 @@ HWY_INLINE V log1p_of_unit(V x) {
 
 namespace internal {
 
-/// e^x = 2^n (1 + p) with |p| below 0.42; n still with the number added that rounded it.
+/// e^x = 2^n p with p in [0.7, 1.42]; n still with the number added that rounded it.
 struct Exponential {
-    V shifted, one_plus_p;
+    V shifted, p;
 };
 
 /// For x within [-105, 89].
@@ -46,7 +46,8 @@ HWY_INLINE Exponential exponential(V x) {
     p = hn::MulAdd(p, r, all(4.166837409e-02f));
     p = hn::MulAdd(p, r, all(1.666652113e-01f));
     p = hn::MulAdd(p, r, all(4.999999404e-01f));
-    return {shifted, hn::MulAdd(p, r * r, r) + all(1)};
+    p = hn::MulAdd(p, r, all(1));
+    return {shifted, hn::MulAdd(p, r, all(1))};
 }
 
 } // namespace internal
@@ -54,26 +55,23 @@ HWY_INLINE Exponential exponential(V x) {
 /// e^x, 2 ulp. Above 88.72 infinity; below -103.97 zero.
 HWY_INLINE V exp(V x) {
     const hn::RebindToSigned<D> integers;
-    x = hn::IfThenElse(hn::Gt(x, all(89)), all(89), x);
-    x = hn::IfThenElse(hn::Lt(x, all(-105)), all(-105), x);
-    const internal::Exponential e = internal::exponential(x);
+    const internal::Exponential e = internal::exponential(at_most(all(89), at_least(all(-105), x)));
     // Times 2^n in two steps, for results below and above the normal range.
     const auto power = hn::BitCast(integers, e.shifted) - hn::BitCast(integers, all(12582912.0f));
     const auto half = hn::ShiftRight<1>(power);
     const auto bias = hn::Set(integers, 127);
     const V scale_half = hn::BitCast(D(), hn::ShiftLeft<23>(half + bias));
     const V scale_rest = hn::BitCast(D(), hn::ShiftLeft<23>(power - half + bias));
-    return e.one_plus_p * scale_half * scale_rest;
+    return e.p * scale_half * scale_rest;
 }
 
-/// e^x for x <= 0, 2 ulp, in fewer instructions: below -87.3 it stays at 2^-126.
+/// e^x for x <= 0, 2 ulp, in fewer instructions: below -87 it stays at e^-87.
 HWY_INLINE V exp_of_negative(V x) {
     const hn::RebindToSigned<D> integers;
-    x = hn::IfThenElse(hn::Lt(x, all(-87.33654f)), all(-87.33654f), x);
-    const internal::Exponential e = internal::exponential(x);
-    // The shifter's own bits leave by the shift.
-    const auto power = hn::ShiftLeft<23>(hn::BitCast(integers, e.shifted) + hn::Set(integers, 127));
-    return e.one_plus_p * hn::BitCast(D(), power);
+    const internal::Exponential e = internal::exponential(at_least(all(-87), x));
+    // n is added to the exponent; the shifter's own bits leave by the shift.
+    const auto power = hn::ShiftLeft<23>(hn::BitCast(integers, e.shifted));
+    return hn::BitCast(D(), hn::BitCast(integers, e.p) + power);
 }
 
 /// Natural logarithm, 3 ulp. log(0) is minus infinity, of a negative number NaN.
@@ -107,18 +105,25 @@ HWY_INLINE V log1p(V x) {
     return hn::IfThenElse(hn::Or(tiny, infinite), x, corrected);
 }
 
-/// Hyperbolic tangent, 3 ulp: x + x^3 P(x^2) for |x| below 0.6, beyond 1 - 2 / (e^(2 |x|) + 1).
+/// Hyperbolic tangent, 3 ulp, as m / (m + 2) with m = e^(2 |x|) - 1.
 HWY_INLINE V tanh(V x) {
-    const V a = hn::Abs(x);
-    const V x2 = x * x;
-    V p = hn::MulAdd(all(-5.895154083e-03f), x2, all(2.079596879e-02f));
-    p = hn::MulAdd(p, x2, all(-5.378382961e-02f));
-    p = hn::MulAdd(p, x2, all(1.333192412e-01f));
-    p = hn::MulAdd(p, x2, all(-3.333329800e-01f));
-    const V near = hn::MulAdd(x * x2, p, x);
-    const V e = exp_of_negative(a * all(-2));
-    const V far = all(1) - (e + e) / (all(1) + e);
-    return hn::IfThenElse(hn::Lt(a, all(0.6f)), near, hn::CopySign(far, x));
+    const hn::RebindToSigned<D> integers;
+    const V a = at_most(all(9.5f), hn::Abs(x)); // from 9.02 on it is 1
+    // 2 a = n log 2 + 2 r, and e^(2 r) = 1 + p.
+    const V shifter = all(12582912.0f);
+    const V shifted = hn::MulAdd(a, all(2.88539008f), shifter);
+    const V n = shifted - shifter;
+    V r = hn::NegMulAdd(n, all(0.3465728759765625f), a);
+    r = hn::NegMulAdd(n, all(7.14303385e-07f), r);
+    V p = hn::MulAdd(all(8.841597286e-02f), r, all(2.677964480e-01f));
+    p = hn::MulAdd(p, r, all(6.666939854e-01f));
+    p = hn::MulAdd(p, r, all(1.333321690e+00f));
+    p = hn::MulAdd(p, r, all(1.999999762e+00f));
+    p = hn::MulAdd(p, r * r, r + r);
+    const auto power = hn::ShiftLeft<23>(hn::BitCast(integers, shifted) + hn::Set(integers, 127));
+    const V scale = hn::BitCast(D(), power);
+    const V m = hn::MulAdd(scale, p, scale - all(1));
+    return hn::CopySign(m / (m + all(2)), x);
 }
 
 /// Both of 1 / (1 + e^-x) and log(1 + e^x), which share their exponential.

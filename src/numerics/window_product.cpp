@@ -78,25 +78,73 @@ HWY_INLINE void for_each_tile(std::size_t count, const Call& call) {
     }
 }
 
-/// c(place, column) for some places and the columns of a panel. a: the first place's window.
+/// v, which the compiler keeps in a register instead of loading it for each use: with two hardware threads on a core a
+/// tile is limited by its number of instructions.
+HWY_INLINE V in_register(V v) {
+#if HWY_TARGET == HWY_AVX2
+    asm("" : "+x"(v.raw)); // NOLINT(hicpp-no-assembler): no instruction, an order to the compiler
+#endif
+    return v;
+}
+
+/// Rows of a panel that a turn of the loop multiplies: counting costs instructions too.
+constexpr std::size_t rows_of_a_turn = 3;
+
+/// The same for a pointer: so many places follow from one by an address's own multiplication.
+constexpr std::size_t places_of_an_origin = 3;
+
+HWY_INLINE const float* in_register(const float* pointer) {
+#if HWY_ARCH_X86
+    asm("" : "+r"(pointer)); // NOLINT(hicpp-no-assembler)
+#endif
+    return pointer;
+}
+
+/// What sums begin at: for each place a row. Without data, 0.
+struct FirstTerms {
+    const float* data;
+    std::size_t place_step;
+};
+
+/// c(place, column) for some places and the columns of a panel, with their first terms. a: the first place's window.
 template <std::size_t places, class PanelColumns>
 HWY_INLINE void multiply_tile(const Windows& windows, const float* a, const float* panel, PanelColumns columns,
-                              bool adds, float* c, std::size_t c_step) {
+                              FirstTerms first, float* c, std::size_t c_step) {
     constexpr std::size_t vectors = PanelColumns::vectors;
     const std::size_t width = vectors * simd::lanes(), step = windows.place_step;
     V sum[places][vectors];
     for (std::size_t place = 0; place < places; ++place)
         for (std::size_t v = 0; v < vectors; ++v)
-            sum[place][v] = adds ? columns.load(c + place * c_step, v) : simd::all(0);
-    for (std::size_t run = 0; run < windows.runs; ++run, a += windows.run_step)
-        for (std::size_t i = 0; i < windows.length; ++i, panel += width) {
-            V b[vectors];
-            for (std::size_t v = 0; v < vectors; ++v) b[v] = simd::Whole{v * simd::lanes()}.load(panel);
-            for (std::size_t place = 0; place < places; ++place) {
-                const V x = simd::all(a[place * step + i]);
-                for (std::size_t v = 0; v < vectors; ++v) sum[place][v] = hn::MulAdd(x, b[v], sum[place][v]);
-            }
+            sum[place][v] = first.data ? columns.load(first.data + place * first.place_step, v) : simd::all(0);
+    constexpr std::size_t origins = (places + places_of_an_origin - 1) / places_of_an_origin;
+    const float* origin[origins];
+    const auto multiply_row = [&](std::size_t row) HWY_ATTR {
+        V b[vectors];
+        for (std::size_t v = 0; v < vectors; ++v)
+            b[v] = in_register(simd::Whole{v * simd::lanes()}.load(panel + row * width));
+        for (std::size_t place = 0; place < places; ++place) {
+            const V x = simd::all(origin[place / places_of_an_origin][place % places_of_an_origin * step + row]);
+            for (std::size_t v = 0; v < vectors; ++v) sum[place][v] = hn::MulAdd(x, b[v], sum[place][v]);
         }
+    };
+    const auto advance = [&](std::size_t rows) HWY_ATTR {
+        panel += rows * width;
+        for (std::size_t o = 0; o < origins; ++o) origin[o] = in_register(origin[o] + rows);
+    };
+    for (std::size_t run = 0; run < windows.runs; ++run, a += windows.run_step) {
+        for (std::size_t o = 0; o < origins; ++o) origin[o] = in_register(a + o * places_of_an_origin * step);
+        std::size_t left = windows.length;
+        for (; left >= rows_of_a_turn; left -= rows_of_a_turn) {
+            multiply_row(0);
+            multiply_row(1);
+            multiply_row(2);
+            advance(rows_of_a_turn);
+        }
+        for (; left > 0; --left) {
+            multiply_row(0);
+            advance(1);
+        }
+    }
     for (std::size_t place = 0; place < places; ++place)
         for (std::size_t v = 0; v < vectors; ++v) columns.store(sum[place][v], c + place * c_step, v);
 }
@@ -120,15 +168,18 @@ HWY_INLINE void for_each_part(const Windows& windows, const Call& call) {
 }
 
 /// The product for some lines, panel by panel.
-HWY_INLINE void multiply_lines(const Windows& windows, const float* b, std::size_t columns, Places<float> c) {
+HWY_INLINE void multiply_lines(const Windows& windows, const float* b, std::size_t columns, const float* bias,
+                               Places<float> c) {
     for_each_panel(windows.columns(), columns, [&](std::size_t first, std::size_t values, auto panel) HWY_ATTR {
         const std::size_t width = decltype(panel)::vectors * simd::lanes();
+        const FirstTerms of_bias{bias ? bias + first : nullptr, 0};
         for_each_part(windows, [&](const Windows& a, std::size_t row) HWY_ATTR {
             for (std::size_t line = 0; line < a.lines; ++line)
                 for_each_tile(a.places, [&](std::size_t place, auto places) HWY_ATTR {
+                    float* const tile = c.data + line * c.line_step + place * c.place_step + first;
                     multiply_tile<places>(a, a.data + line * a.line_step + place * a.place_step,
-                                          b + values + row * width, panel, row > 0,
-                                          c.data + line * c.line_step + place * c.place_step + first, c.place_step);
+                                          b + values + row * width, panel,
+                                          row > 0 ? FirstTerms{tile, c.place_step} : of_bias, tile, c.place_step);
                 });
         });
     });
@@ -137,13 +188,13 @@ HWY_INLINE void multiply_lines(const Windows& windows, const float* b, std::size
 /// Values of a matrix that stay in the first-level cache as a whole.
 constexpr std::size_t few_values = 4096;
 
-void multiply_windows(const Windows& windows, const float* b, std::size_t columns, Places<float> c) {
-    if (windows.columns() * columns > few_values) return multiply_lines(windows, b, columns, c);
+void multiply_windows(const Windows& windows, const float* b, std::size_t columns, const float* bias, Places<float> c) {
+    if (windows.columns() * columns > few_values) return multiply_lines(windows, b, columns, bias, c);
     // Then a line's result is finished while it lies in the cache too.
     Windows line = windows;
     line.lines = 1;
     for (std::size_t y = 0; y < windows.lines; ++y, line.data += windows.line_step, c.data += c.line_step)
-        multiply_lines(line, b, columns, c);
+        multiply_lines(line, b, columns, bias, c);
 }
 
 /// sum(row, column) for some neighbouring elements of a run, over all places of some lines. a, b: at the first place.
@@ -239,9 +290,12 @@ void Panels::scatter(float* to, std::span<const std::size_t> first, std::size_t 
 
 bool direct_kernels_are_for(Precision precision) { return precision == Precision::fp32 && onednn_threads() <= 1; }
 
-void multiply(const Windows& a, const Panels& b, Places<float> c) {
+void multiply(const Windows& a, const Panels& b, Places<float> c, std::span<const float> bias) {
     require(a, b);
-    HWY_DYNAMIC_DISPATCH(multiply_windows)(a, b.values().data(), b.columns(), c);
+    if (!bias.empty() && bias.size() != b.columns())
+        fail("a bias of {} values does not fit {} columns", bias.size(), b.columns());
+    HWY_DYNAMIC_DISPATCH(multiply_windows)
+    (a, b.values().data(), b.columns(), bias.empty() ? nullptr : bias.data(), c);
 }
 
 void add_transposed_product(const Windows& a, Places<const float> b, Panels& sum) {

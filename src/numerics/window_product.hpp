@@ -54,9 +54,9 @@ private:
 /// Whether these kernels compute: in float, on one thread. Otherwise oneDNN's do.
 bool direct_kernels_are_for(Precision precision);
 
-/// c = a b, [lines * places, columns of b]; a has as many columns as b rows. An element's bits depend on a row of a and
-/// a column of b alone.
-void multiply(const Windows& a, const Panels& b, Places<float> c);
+/// c = a b, [lines * places, columns of b], and a bias for each column, if any, which is the sums' first term; a has as
+/// many columns as b rows. An element's bits depend on a row of a and a column of b alone.
+void multiply(const Windows& a, const Panels& b, Places<float> c, std::span<const float> bias = {});
 
 /// sum += a^T b, where b's rows, of sum's columns, stand at the same places as a's; added line by line.
 void add_transposed_product(const Windows& a, Places<const float> b, Panels& sum);

@@ -79,8 +79,20 @@ TEST(Importance, DrawsThatFillNoGroupDoNotCountInALevel) {
         EXPECT_EQ(odd[i * 6 + ImportanceSampler::first_bound + 1], even[i * 6 + ImportanceSampler::first_bound + 1]);
 }
 
-TEST(Importance, LevelsThatDoNotAscendAreRefused) {
+TEST(Importance, EveryDrawCountsInTheLastLevel) {
     LinearGaussian model;
+    const std::vector<double> through = model.estimate({1, 10, 27}), at_once = model.estimate({1, 27});
+    for (std::size_t i = 0; i < 4; ++i) {
+        EXPECT_NEAR(through[i * 6 + ImportanceSampler::first_bound + 2],
+                    at_once[i * 5 + ImportanceSampler::first_bound + 1], 1e-12);
+        EXPECT_NEAR(through[i * 6 + ImportanceSampler::effective], at_once[i * 5 + ImportanceSampler::effective],
+                    1e-10);
+    }
+}
+
+TEST(Importance, LevelsThatDoNotAscendOrDivideAreRefused) {
+    LinearGaussian model;
+    EXPECT_THROW(model.estimate({1, 10, 25, 50}), std::logic_error);
     EXPECT_THROW(model.estimate({10, 1}), std::logic_error);
     EXPECT_THROW(model.estimate({}), std::logic_error);
 }

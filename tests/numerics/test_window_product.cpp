@@ -50,17 +50,17 @@ struct Case {
     }
 };
 
-void expect_product(const Case& c) {
+void expect_product(const Case& c, std::span<const float> bias = {}) {
     Panels b(c.runs * c.length, c.columns);
     b.gather(c.b.data(), row_starts(b.rows(), c.columns), 1);
     const std::size_t place_step = c.columns + 2, line_step = c.places * place_step + 3;
     std::vector<float> found(c.lines * line_step, untouched);
-    multiply(c.windows(), b, {found.data(), line_step, place_step});
+    multiply(c.windows(), b, {found.data(), line_step, place_step}, bias);
     for (std::size_t line = 0; line < c.lines; ++line)
         for (std::size_t place = 0; place < c.places; ++place) {
             const float* result = found.data() + line * line_step + place * place_step;
             for (std::size_t column = 0; column < c.columns; ++column) {
-                double sum = 0;
+                double sum = bias.empty() ? 0 : bias[column];
                 for (std::size_t row = 0; row < b.rows(); ++row)
                     sum += c.window(line, place, row) * c.b[row * c.columns + column];
                 ASSERT_NEAR(result[column], sum, 2e-6 * static_cast<double>(b.rows() + 4)) << place << ' ' << column;
@@ -105,6 +105,15 @@ TEST(WindowProduct, AgreesWithSumsInDouble) {
     });
 }
 
+TEST(WindowProduct, BeginsAtTheBias) {
+    on_every_target([] {
+        for (const std::size_t columns : {3, 20, 37}) {
+            expect_product(Case(2, 9, 2, 7, columns), uniform(columns, 4));
+            expect_product(Case(1, 13, 2, 300, columns), uniform(columns, 5));
+        }
+    });
+}
+
 /// More lines than are summed at once.
 TEST(WindowProduct, SumsOverManyLines) {
     on_every_target([] {
@@ -136,6 +145,8 @@ TEST(WindowProduct, RefusesWhatDoesNotFit) {
     Panels b(5, 4);
     std::vector<float> result(8);
     EXPECT_THROW(multiply(c.windows(), b, {result.data(), 0, 4}), Error);
+    const Panels fits(6, 4);
+    EXPECT_THROW(multiply(c.windows(), fits, {result.data(), 0, 4}, std::span(result).first(3)), Error);
     EXPECT_THROW(add_transposed_product(c.windows(), {result.data(), 0, 4}, b), Error);
 }
 
