@@ -10,10 +10,21 @@ key=$({
 } | sha256sum)
 if [ "$(cat "$passed" 2>/dev/null)" = "$key" ]; then exit 0; fi
 mkdir -p "$folder/tidy"
-# A source on its own headers, without g++'s precompiled ones.
+# A source by itself and on its own headers: without g++'s precompiled ones, and out of those that are compiled together.
 commands=$(mktemp -d "$folder/tidy/commands.XXXXXX")
 trap 'rm -rf "$commands"' EXIT
-sed -E 's/ -Winvalid-pch -include [^ ]+cmake_pch\.hxx//' "$folder/compile_commands.json" >"$commands/compile_commands.json"
+python3 - "$folder/compile_commands.json" >"$commands/compile_commands.json" <<'END'
+import json, re, sys
+
+alone = []
+for entry in json.load(open(sys.argv[1], encoding="utf-8")):
+    entry["command"] = re.sub(r" -Winvalid-pch -include \S+cmake_pch\.hxx", "", entry["command"])
+    sources = [entry["file"]]
+    if re.search(r"/unity_\d+_cxx\.cxx$", entry["file"]):
+        sources = re.findall(r'^#include "(.*)"$', open(entry["file"], encoding="utf-8").read(), re.MULTILINE)
+    alone += [{**entry, "file": source, "command": entry["command"].replace(entry["file"], source)} for source in sources]
+json.dump(alone, sys.stdout)
+END
 # The compile commands may be g++'s, with warnings that clang does not know.
 clang-tidy --quiet --extra-arg=-Wno-unknown-warning-option -p "$commands" "$file" 2> >(grep -v 'warnings\? generated\|^Suppressed\|^Use -header-filter' >&2)
 echo "$key" >"$passed"
