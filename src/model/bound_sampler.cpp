@@ -102,8 +102,10 @@ void BoundSampler::finish(Matrix<double> out) const {
         row[reconstruction] = sums.reconstruction / static_cast<double>(draws());
         row[kl] = sums.kl;
         row[effective] = std::exp(2 * all.value() - sums.squares.value());
-        for (std::size_t l = 0; l + 1 < levels_.size(); ++l)
-            row[first_bound + l] = sums.bounds[l] / static_cast<double>(draws() / levels_[l]);
+        for (std::size_t l = 0; l + 1 < levels_.size(); ++l) {
+            const std::size_t groups = draws() / levels_[l];
+            row[first_bound + l] = sums.bounds[l] / static_cast<double>(groups);
+        }
         row[first_bound + levels_.size() - 1] = all.value() - log_levels_.back();
     }
 }
