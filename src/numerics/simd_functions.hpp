@@ -29,9 +29,11 @@ HWY_INLINE V log1p_of_unit(V x) {
 
 namespace internal {
 
-/// e^x = 2^n p with p in [0.7, 1.42]; n still with the number added that rounded it.
+/// e^x = 2^n (1 + r + r^2 tail) with |r| up to log(2) / 2; n still with the number added that rounded it.
 struct Exponential {
-    V shifted, p;
+    V shifted, r, tail;
+    HWY_INLINE V mantissa() const { return hn::MulAdd(hn::MulAdd(tail, r, all(1)), r, all(1)); } ///< in [0.7, 1.42]
+    HWY_INLINE V mantissa_less_one() const { return hn::MulAdd(tail, r * r, r); }
 };
 
 /// For x within [-105, 89].
@@ -42,12 +44,10 @@ HWY_INLINE Exponential exponential(V x) {
     const V n = shifted - shifter;
     V r = hn::NegMulAdd(n, all(0.693145751953125f), x);
     r = hn::NegMulAdd(n, all(1.42860677e-06f), r);
-    V p = hn::MulAdd(all(1.381499576e-03f), r, all(8.368639275e-03f));
-    p = hn::MulAdd(p, r, all(4.166837409e-02f));
-    p = hn::MulAdd(p, r, all(1.666652113e-01f));
-    p = hn::MulAdd(p, r, all(4.999999404e-01f));
-    p = hn::MulAdd(p, r, all(1));
-    return {shifted, hn::MulAdd(p, r, all(1))};
+    V tail = hn::MulAdd(all(1.381499576e-03f), r, all(8.368639275e-03f));
+    tail = hn::MulAdd(tail, r, all(4.166837409e-02f));
+    tail = hn::MulAdd(tail, r, all(1.666652113e-01f));
+    return {shifted, r, hn::MulAdd(tail, r, all(4.999999404e-01f))};
 }
 
 } // namespace internal
@@ -62,7 +62,7 @@ HWY_INLINE V exp(V x) {
     const auto bias = hn::Set(integers, 127);
     const V scale_half = hn::BitCast(D(), hn::ShiftLeft<23>(half + bias));
     const V scale_rest = hn::BitCast(D(), hn::ShiftLeft<23>(power - half + bias));
-    return e.p * scale_half * scale_rest;
+    return e.mantissa() * scale_half * scale_rest;
 }
 
 /// e^x for x <= 0, 2 ulp, in fewer instructions: below -87 it stays at e^-87.
@@ -71,7 +71,7 @@ HWY_INLINE V exp_of_negative(V x) {
     const internal::Exponential e = internal::exponential(at_least(all(-87), x));
     // n is added to the exponent; the shifter's own bits leave by the shift.
     const auto power = hn::ShiftLeft<23>(hn::BitCast(integers, e.shifted));
-    return hn::BitCast(D(), hn::BitCast(integers, e.p) + power);
+    return hn::BitCast(D(), hn::BitCast(integers, e.mantissa()) + power);
 }
 
 /// Natural logarithm, 3 ulp. log(0) is minus infinity, of a negative number NaN.
@@ -109,20 +109,10 @@ HWY_INLINE V log1p(V x) {
 HWY_INLINE V tanh(V x) {
     const hn::RebindToSigned<D> integers;
     const V a = at_most(all(9.5f), hn::Abs(x)); // from 9.02 on it is 1
-    // 2 a = n log 2 + 2 r, and e^(2 r) = 1 + p.
-    const V shifter = all(12582912.0f);
-    const V shifted = hn::MulAdd(a, all(2.88539008f), shifter);
-    const V n = shifted - shifter;
-    V r = hn::NegMulAdd(n, all(0.3465728759765625f), a);
-    r = hn::NegMulAdd(n, all(7.14303385e-07f), r);
-    V p = hn::MulAdd(all(8.841597286e-02f), r, all(2.677964480e-01f));
-    p = hn::MulAdd(p, r, all(6.666939854e-01f));
-    p = hn::MulAdd(p, r, all(1.333321690e+00f));
-    p = hn::MulAdd(p, r, all(1.999999762e+00f));
-    p = hn::MulAdd(p, r * r, r + r);
-    const auto power = hn::ShiftLeft<23>(hn::BitCast(integers, shifted) + hn::Set(integers, 127));
+    const internal::Exponential e = internal::exponential(a + a);
+    const auto power = hn::ShiftLeft<23>(hn::BitCast(integers, e.shifted) + hn::Set(integers, 127));
     const V scale = hn::BitCast(D(), power);
-    const V m = hn::MulAdd(scale, p, scale - all(1));
+    const V m = hn::MulAdd(scale, e.mantissa_less_one(), scale - all(1));
     return hn::CopySign(m / (m + all(2)), x);
 }
 
