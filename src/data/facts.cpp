@@ -1,6 +1,7 @@
 #include "data/facts.hpp"
 
 #include "base/error.hpp"
+#include "data/piece.hpp"
 #include "data/types.hpp"
 #include "storage/hash.hpp"
 
@@ -24,7 +25,6 @@ constexpr std::uint64_t block_rows = 4096;
 constexpr std::size_t one_group_bytes = std::size_t{64} << 20;
 constexpr std::uint64_t most_groups = 256;
 constexpr std::size_t most_sums_bytes = std::size_t{64} << 20; ///< of all groups together
-constexpr std::size_t piece_bytes = std::size_t{4} << 20;      ///< read at once
 
 /// How a dataset's rows are divided into groups: a matter of its shape and type alone.
 struct Groups {
@@ -121,7 +121,7 @@ std::string label_of(const storage::DatasetInfo& info) {
 std::vector<GroupFacts> pass_over(const storage::DatasetInfo& info, double one, const Groups& groups, Range mine,
                                   std::span<double> sums, const ReadRows& read, const Progress& progress) {
     const std::size_t width = elements(info.sample_shape());
-    const std::uint64_t piece = std::max<std::uint64_t>(1, piece_bytes / info.row_bytes());
+    const std::uint64_t piece = rows_of_a_piece(info.row_bytes());
     const std::uint64_t all = mine.size() == 0 ? 0 : groups[mine.end - 1].end - groups[mine.begin].begin;
     std::uint64_t done = 0;
     std::vector<GroupFacts> found;

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "comm/phase_clock.hpp"
+#include "data/piece.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -11,7 +12,6 @@
 namespace elbo::data {
 namespace {
 
-constexpr std::size_t piece_bytes = std::size_t{4} << 20; ///< read at once: a thread that is to end waits for so much
 constexpr std::chrono::milliseconds patience{500};
 
 } // namespace
@@ -149,7 +149,7 @@ void Feed::work() {
 
 /// False where it was broken off.
 bool Feed::read(const Portion& portion, std::byte* out, std::uint64_t course) const {
-    const std::uint64_t piece = std::max<std::uint64_t>(1, piece_bytes / row_bytes_);
+    const std::uint64_t piece = rows_of_a_piece(row_bytes_);
     for (const Range& all : portion.rows)
         for (Range rows{all.begin, 0}; rows.begin < all.end; rows.begin = rows.end) {
             if (ending_ || course != course_) return false;

@@ -1,6 +1,7 @@
 #include "data/label_values.hpp"
 
 #include "base/error.hpp"
+#include "data/piece.hpp"
 #include "data/types.hpp"
 #include "storage/attributes.hpp"
 
@@ -10,8 +11,6 @@
 
 namespace elbo::data {
 namespace {
-
-constexpr std::size_t piece_bytes = 4 << 20;
 
 /// "a, b, c" in parts.
 std::vector<std::string> parts_of(const std::string& text) {
@@ -50,7 +49,7 @@ LabelValues read_labels(const storage::DatasetReader& reader, std::span<const st
     LabelValues labels{
         fmt::format("{}:{}", info.file, info.name), column_names(info), {}, attribute_of(info, "names").value_or("")};
     const std::size_t columns = labels.columns.size();
-    const std::size_t piece = std::clamp<std::size_t>(piece_bytes / info.row_bytes(), 1, info.rows());
+    const std::size_t piece = std::min<std::size_t>(rows_of_a_piece(info.row_bytes()), info.rows());
     std::vector<std::byte> bytes(piece * info.row_bytes());
     auto next = samples.begin();
     for (std::size_t row = 0; row < info.rows() && next != samples.end(); row += piece) {

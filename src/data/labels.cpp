@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "data/piece.hpp"
 #include "data/types.hpp"
 
 #include <algorithm>
@@ -15,7 +16,6 @@ namespace elbo::data {
 namespace {
 
 constexpr std::size_t most_classes = 10000;
-constexpr std::size_t piece_bytes = 4 << 20;
 
 /// Adds a piece of rows.
 template <class T>
@@ -44,7 +44,7 @@ LabelFacts survey_labels(const storage::DatasetReader& reader) {
                      {},
                      std::numeric_limits<double>::infinity(),
                      -std::numeric_limits<double>::infinity()};
-    const std::size_t piece = std::clamp<std::size_t>(piece_bytes / info.row_bytes(), 1, info.rows());
+    const std::size_t piece = std::min<std::size_t>(rows_of_a_piece(info.row_bytes()), info.rows());
     std::vector<std::byte> bytes(piece * info.row_bytes());
     for (std::size_t row = 0; row < info.rows(); row += piece) {
         const std::size_t count = std::min(piece, info.rows() - row);

@@ -1,6 +1,7 @@
 #include "data/source.hpp"
 
 #include "base/error.hpp"
+#include "data/piece.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -11,7 +12,7 @@ namespace elbo::data {
 namespace {
 
 /// Rows read at once although not all of them are wanted; singly where so few are that this would waste more.
-constexpr std::size_t piece_bytes = std::size_t{4} << 20, worth_a_read = std::size_t{256} << 10;
+constexpr std::size_t worth_a_read = std::size_t{256} << 10;
 
 } // namespace
 
