@@ -1,8 +1,10 @@
-"""The directions of src/: a folder includes only what stands below it, and every library stays in its room.
+"""The directions of src/: a folder includes only what stands below it, and every library stays in its room. Scripts can
+be run.
 
 The compiler enforces part of this (private include paths); this test covers the rest and names the line at fault.
 Run alone: python3 tests/structure/test_structure.py
 """
+import os
 import pathlib
 import re
 import tempfile
@@ -67,6 +69,13 @@ class Structure(unittest.TestCase):
     def test_the_project_keeps_the_directions(self):
         self.assertGreater(len(sources(ROOT / "src")), 20)
         self.assertEqual(faults(ROOT / "src"), [])
+
+
+    def test_scripts_that_name_their_interpreter_can_be_run(self):
+        scripts = [path for folder in ("bench", "docs", "launch", "tests") for path in (ROOT / folder).rglob("*")
+                   if path.suffix in (".py", ".sh") and path.is_file() and path.read_bytes().startswith(b"#!")]
+        self.assertGreater(len(scripts), 10)
+        self.assertEqual([path.relative_to(ROOT) for path in scripts if not os.access(path, os.X_OK)], [])
 
 
 class Check(unittest.TestCase):
