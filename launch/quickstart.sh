@@ -31,7 +31,7 @@ mkdir -p build
 generator=()
 if command -v ninja >/dev/null && ! [ -e build/CMakeCache.txt ]; then generator=(-G Ninja); fi
 quietly build/quickstart.log cmake -S . -B build "${generator[@]}" -DCMAKE_BUILD_TYPE=Release -DELBO_TESTS=OFF
-quietly build/quickstart.log cmake --build build --parallel "$(nproc)" --target elbo
+quietly build/quickstart.log cmake --build build --parallel "$(available_cores)" --target elbo
 
 echo "3/4 dataset data/sprites.h5"
 if ! [ -e data/sprites.h5 ]; then build/elbo convert sprites data/sprites.h5; fi

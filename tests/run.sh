@@ -102,7 +102,7 @@ tidy() (
 fuzzing() (
     command -v clang++ >/dev/null || skip "no clang++"
     cmake -S . -B build/fuzz -DCMAKE_BUILD_TYPE=Release -DELBO_FUZZ=ON "${cmake_options[@]}" -DELBO_TESTS=OFF \
-        -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++
+        -DELBO_PRECOMPILE=ON -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++
     tests/fuzz/soak.sh 5
 )
 

@@ -4,10 +4,12 @@
 # What they find is kept in build/fuzz/found/; new inputs that reach new code stay in build/fuzz/corpus/ between runs.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# shellcheck source=launch/prepare.sh
+. launch/prepare.sh
 seconds=${1:-3600}
 if [ $# -gt 0 ]; then shift; fi
 build=build/fuzz
-cores=$(nproc)
+cores=$(available_cores)
 
 if ! [ -e "$build/CMakeCache.txt" ]; then
     cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DELBO_FUZZ=ON -DELBO_TESTS=OFF -DCMAKE_C_COMPILER=clang \

@@ -15,11 +15,11 @@ double log_normal(double z, double mean, double log_variance) {
     return -0.5 * (std::pow(z - mean, 2) * std::exp(-log_variance) + log_variance + std::log(2 * std::numbers::pi));
 }
 
-struct Codes {
+struct Drawn {
     std::size_t samples, latent;
     std::vector<float> mean, log_variance, z;
 
-    Codes(std::size_t n, std::size_t d, double spread, double deviation) : samples(n), latent(d) {
+    Drawn(std::size_t n, std::size_t d, double spread, double deviation) : samples(n), latent(d) {
         std::mt19937 random(7);
         std::normal_distribution<double> normal;
         for (std::size_t i = 0; i < n * d; ++i) {
@@ -47,7 +47,7 @@ struct Codes {
 };
 
 TEST(AggregatePosterior, IsTheMixtureOfItsSamples) {
-    const Codes codes(37, 3, 1, 0.2); // no whole number of vectors
+    const Drawn codes(37, 3, 1, 0.2); // no whole number of vectors
     AggregatePosterior aggregate(codes.means(), codes.log_variances());
     const float z[] = {0.3f, -1.2f, 0.8f};
     std::vector<double> found(aggregate.columns());
@@ -75,7 +75,7 @@ TEST(AggregatePosterior, IsTheMixtureOfItsSamples) {
 
 /// Far from all samples, and in 300 dimensions, where densities themselves are beyond any float.
 TEST(AggregatePosterior, DoesNotOverflow) {
-    const Codes codes(20, 300, 3, 0.01);
+    const Drawn codes(20, 300, 3, 0.01);
     AggregatePosterior aggregate(codes.means(), codes.log_variances());
     std::vector<double> found(aggregate.columns());
     aggregate.log_densities(0, std::span(codes.z).first(300), found);
@@ -85,7 +85,7 @@ TEST(AggregatePosterior, DoesNotOverflow) {
 }
 
 TEST(KlSplit, AddsUpToTheKl) {
-    const Codes codes(500, 4, 1, 0.5);
+    const Drawn codes(500, 4, 1, 0.5);
     const KlSplit split = codes.split();
     EXPECT_NEAR(split.mutual_information + split.total_correlation + split.dimension_wise, codes.kl(), 0.1)
         << "draws instead of the closed form";
@@ -94,8 +94,8 @@ TEST(KlSplit, AddsUpToTheKl) {
 
 /// Posteriors that are the prior tell nothing and depend on nothing.
 TEST(KlSplit, OfACollapsedPosteriorIsNothing) {
-    const Codes codes(400, 5, 0, 1);
-    Codes same = codes;
+    const Drawn codes(400, 5, 0, 1);
+    Drawn same = codes;
     same.log_variance.assign(same.log_variance.size(), 0);
     const KlSplit split = same.split();
     EXPECT_NEAR(split.mutual_information, 0, 1e-4);
@@ -105,13 +105,13 @@ TEST(KlSplit, OfACollapsedPosteriorIsNothing) {
 
 /// Narrow posteriors far apart name their sample: log N.
 TEST(KlSplit, OfSamplesThatAreToldApartIsTheLogOfTheirNumber) {
-    const KlSplit split = Codes(300, 6, 1, 1e-3).split();
+    const KlSplit split = Drawn(300, 6, 1, 1e-3).split();
     EXPECT_NEAR(split.mutual_information, std::log(300.0), 0.15);
 }
 
 /// Two dimensions that say the same: their correlation is all that one of them has.
 TEST(KlSplit, SeesDimensionsThatDependOnEachOther) {
-    Codes codes(2000, 2, 1, 0.1);
+    Drawn codes(2000, 2, 1, 0.1);
     const double independent = codes.split().total_correlation;
     for (std::size_t n = 0; n < codes.samples; ++n) {
         codes.z[2 * n + 1] += codes.mean[2 * n] - codes.mean[2 * n + 1];
