@@ -67,7 +67,7 @@ void check(const EvaluateOptions& options) {
     require_folder("--per-sample", options.per_sample);
 }
 
-/// Of a block of data, which one rank estimates: few and equal ones, so that all ranks have as much to do.
+/// What a rank estimates at a time: small blocks of almost equal size, so that all ranks have as much to do.
 constexpr std::uint64_t most_samples_of_a_block = 64;
 
 class Evaluating {
