@@ -12,6 +12,7 @@
         python3-venv python3-h5py python3-numpy python3-pil python3-pandas iproute2 util-linux ccache)
     full_test_packages=(clang slurm-wlm munge mpich libmpich-dev)
     browser_packages=(chromium chromium-driver python3-selenium) # Debian's: Ubuntu has Chromium as a snap alone
+    emulator_packages=(bochs bochs-term bochsbios vgabios busybox-static grub-common grub-pc-bin xorriso mtools)
 }
 
 # Prints those of the given packages that dpkg does not hold as installed, on one line.

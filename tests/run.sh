@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Prepares the machine and runs the checks: packages, format, warnings, clang-tidy on what changed lately, fuzzing, tests.
-# tests/run.sh --full adds clang-tidy on everything, oneDNN 3, a clang build, the sanitizers, Open MPI 5, MPICH, the
-# quickstart, a real Slurm and more faults.
+# tests/run.sh --full adds clang-tidy on everything, oneDNN 3, a clang build, the sanitizers, an emulated CPU with
+# AVX-512, Open MPI 5, MPICH, the quickstart, a real Slurm and more faults.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=launch/prepare.sh
@@ -149,6 +149,11 @@ sanitizers() (
     ctest --preset asan --parallel "$cores" --no-tests=error -E '^(docs|structure)\.|^faults\.[^d]'
 )
 
+# Kernels that this CPU may not be able to run.
+emulated() (
+    tests/emulated.sh "$checked"
+)
+
 # What has threads of its own: the writer of checkpoints, locks and logs, the watchdog, the reader of rows.
 thread_sanitizer() (
     cmake --preset tsan "${cmake_options[@]}"
@@ -206,7 +211,7 @@ tests() (
 
 packages=("${build_packages[@]}" "${test_packages[@]}")
 if [ -n "$full" ]; then packages+=("${full_test_packages[@]}"); fi
-if [ -n "$full" ] && grep -qs '^ID=debian' /etc/os-release; then packages+=("${browser_packages[@]}"); fi
+if [ -n "$full" ] && grep -qs '^ID=debian' /etc/os-release; then packages+=("${browser_packages[@]}" "${emulator_packages[@]}"); fi
 # In the foreground, since sudo may ask for a password.
 prepare_machine "$PWD" -DELBO_TESTS=ON "${packages[@]}"
 cmake_options=(-DELBO_WERROR=ON -DELBO_TESTS=ON)
@@ -228,6 +233,7 @@ if [ -n "$full" ]; then
     stage "clang" clang_build
     stage "sanitizers" sanitizers
     stage "thread sanitizer" thread_sanitizer
+    stage "emulated AVX-512" emulated
     stage "Open MPI 5" openmpi5
     stage "MPICH" mpich
     stage "quickstart" quickstart

@@ -188,9 +188,10 @@ Prediction step_of(const StepCosts& costs, const Cluster& cluster, double rows) 
         found.left = std::max(0.0, found.seconds - found.compute - found.sums - found.update - found.driving);
         // Who shares a core is not there at once when a stage's messages come, unless all wait for the network anyway.
         if (cluster.core_share < 1) {
-            const double turns = std::max(found.left, cluster.turn * static_cast<double>(found.stages));
-            found.seconds += turns - found.left;
-            found.left = turns;
+            const double turns = cluster.rest_of_turn * static_cast<double>(found.stages);
+            const double left = std::max(found.left, turns);
+            found.seconds += left - found.left;
+            found.left = left;
         }
     } else {
         found.sums += folds;

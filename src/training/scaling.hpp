@@ -41,9 +41,9 @@ struct Cluster {
     std::size_t nodes = 1, ranks = 1; ///< ranks of a node
     comm::Network network;            ///< bandwidth: of a node
     comm::Messages messages;
-    double core_share = 1;      ///< the part of a core that a rank's thread has
-    double turn = 4e-3;         ///< seconds until it has the core again where it shares one: Linux, 250 ticks a second
-    std::size_t accumulate = 1; ///< virtual ranks of a rank
+    double core_share = 1;        ///< the part of a core that a rank's thread has
+    double rest_of_turn = 2e-3;   ///< seconds until another's turn on it ends: on average half of one, 4 ms on Linux
+    std::size_t accumulate = 1;   ///< virtual ranks of a rank
     std::optional<double> memory; ///< bytes a second of a node's memory; unset: no limit
 };
 

@@ -70,7 +70,7 @@ TEST(Scaling, WhoSharesACoreWaitsATurnAStage) {
     cluster.messages.route = comm::Route::scattered;
     const double seconds = predict(costs_of(), cluster, rows).seconds;
     cluster.core_share = 0.5;
-    EXPECT_NEAR(predict(costs_of(), cluster, rows).seconds, 2 * seconds + 2 * cluster.turn, 1e-9);
+    EXPECT_NEAR(predict(costs_of(), cluster, rows).seconds, 2 * seconds + 2 * cluster.rest_of_turn, 1e-9);
 }
 
 TEST(Scaling, ANetworkWithoutLimitsCostsTheSumsAlone) {
