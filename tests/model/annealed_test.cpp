@@ -102,6 +102,22 @@ TEST_P(Chains, KeepTheirDistribution) {
 
 INSTANTIATE_TEST_SUITE_P(Steps, Chains, testing::Values(0.07f, 0.25f, 0.5f));
 
+/// Were a move's length and its acceptance drawn from one number, variances would be a tenth too large.
+TEST(Annealed, ALengthSaysNothingOfItsAcceptance) {
+    LinearGaussian model;
+    const std::vector<float> mean(4), log_variance(4), step(4, 0.8f);
+    PosteriorChains chains(model.bench.vae, 4);
+    chains.start(model.bench.values, model.batch(), {{mean.data(), 4, 1}, {log_variance.data(), 4, 1}},
+                 {mean.data(), 4, 1});
+    constexpr std::uint32_t burn_in = 100, moves = 10000;
+    double squares = 0;
+    for (std::uint32_t move = 0; move < burn_in + moves; ++move) {
+        chains.move(model.bench.values, 0, {3, Purpose::chain_momentum, 0}, move, step);
+        for (std::size_t i = 0; i < 4 && move >= burn_in; ++i) squares += std::pow(chains.codes()(i, 0), 2);
+    }
+    EXPECT_NEAR(squares / (4 * moves), 1, 0.05);
+}
+
 TEST(Annealed, DrawsOfASampleDoNotDependOnItsBatch) {
     LinearGaussian model;
     AnnealedSampler sampler(model.bench.vae, 4, {1, 10}, 8);
