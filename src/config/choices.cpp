@@ -68,7 +68,8 @@ std::optional<Settings> Chooser::within(const std::vector<Kind>& kinds, const Tr
     const Tree& keys = tree.items[static_cast<std::size_t>(first - tree.names.begin())];
     const std::string within = join(path, kind.name);
     if (keys.form != Tree::Form::map && keys.form != Tree::Form::empty) {
-        const std::string expected = kind.keys.empty() ? "nothing" : "a map of keys such as " + example(kind);
+        const std::string expected =
+            kind.keys.empty() ? fmt::format("no value (just {})", kind.name) : "a map of keys such as " + example(kind);
         mistakes_.add(keys.place, within, fmt::format("expected {}, found {}", expected, description(keys)));
         return std::nullopt;
     }

@@ -13,6 +13,7 @@ namespace {
 
 ConvolutionShape shape_of(bool transposed, const ConvolutionLayer::Keys& keys, const Building& building) {
     const std::size_t kernel = keys.kernel, stride = keys.stride, padding = keys.padding;
+    if (padding >= kernel) reject("a kernel of {} takes a padding of at most {}, not {}", kernel, kernel - 1, padding);
     const Image in = image_of(building.input);
     ConvolutionShape shape{in.height, in.width, in.channels, keys.channels, kernel, stride, padding};
     if (transposed) {
@@ -22,7 +23,7 @@ ConvolutionShape shape_of(bool transposed, const ConvolutionLayer::Keys& keys, c
         };
         shape = {grown(in.height), grown(in.width), keys.channels, in.channels, kernel, stride, padding};
     }
-    const bool fits = shape.out_height() > 0 && shape.out_width() > 0 && shape.inputs() > 0 && padding < kernel;
+    const bool fits = shape.out_height() > 0 && shape.out_width() > 0 && shape.inputs() > 0;
     if (!fits || (transposed && (shape.out_height() != in.height || shape.out_width() != in.width)))
         reject("a kernel of {} with stride {} and padding {} does not fit {}", kernel, stride, padding,
                describe(building.input));

@@ -123,6 +123,7 @@ class Convolution(elbo_cli.Case):
                 ("model.output=[{deconv: 2, kernel: 4, stride: 2, padding: 1}]", r"makes 16 x 16 x 2 of 8 x 8 x 4, but"),
                 ("model.output=[{dense: 256}, {dense: 256}]", r"model.output has 2 layers; expected one"),
                 ("model.encoder=[{conv: 4, kernel: 20}]", r"a kernel of 20 .* does not fit 16 x 16"),
+                ("model.encoder=[{conv: 4, kernel: 3, padding: 3}]", r"a kernel of 3 takes a padding of at most 2, not 3"),
                 ("model.encoder=[{conv: 4, kernl: 3}]", r"did you mean kernel"),
                 ("model.encoder=[{conv: 0}]", r"from 1"),
                 ("model.encoder=[{residual: [{conv: 4}]}]", r"encoder/residual1: the block makes 14 x 14 x 4 of 16 x 16,"),

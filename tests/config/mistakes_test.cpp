@@ -154,7 +154,7 @@ TEST(Mistakes, WrongLayers) {
     refused("[{dense: 4, conv: 3}]", "model.decoder[0]: names both dense and conv, expected one of them");
     refused("[{dense: 4, activaton: tanh}]",
             "model.decoder[0].activaton: unknown key; did you mean activation? known: dense, activation");
-    refused("[{flatten: 3}]", "model.decoder[0].flatten: expected nothing, found '3'");
+    refused("[{flatten: 3}]", "model.decoder[0].flatten: expected no value (just flatten), found '3'");
     EXPECT_TRUE(contains(mistakes(valid_but("[{dense: 400}]", "")), "expected a list of layers, found nothing"));
 }
 
