@@ -14,22 +14,38 @@ HWY_BEFORE_NAMESPACE();
 namespace elbo::HWY_NAMESPACE {
 namespace simd = elbo::simd::HWY_NAMESPACE;
 
+/// to += from, in small vectors: a load waits for an earlier store that it overlaps, though it were only masked lanes.
+HWY_INLINE void add(const float* from, std::size_t count, float* to) {
+    const simd::hn::CappedTag<float, 4> few;
+    const std::size_t lanes = simd::hn::Lanes(few);
+    for (; count >= lanes; count -= lanes, from += lanes, to += lanes)
+        simd::hn::StoreU(simd::hn::LoadU(few, to) + simd::hn::LoadU(few, from), few, to);
+    for (; count > 0; --count) *to++ += *from++;
+}
+
 /// image(oy stride + ky - padding, ox stride + kx - padding, c) += windows(oy, ox, ky, kx, c), for all that lie within.
 void overlap_add(const ConvolutionShape& s, const float* windows, std::span<float> image) {
-    const std::size_t row = s.width * s.channels, line = s.kernel * s.channels;
+    const std::size_t row = s.width * s.channels, line = s.kernel * s.channels, step = s.stride * s.channels;
+    const std::size_t lines = s.out_height(), places = s.out_width(), cut = s.padding * s.channels;
+    // Neighbours overlap: of those so far apart, none waits for what another has just stored.
+    const std::size_t apart = (s.kernel + s.stride - 1) / s.stride;
     std::ranges::fill(image, 0.0f);
-    for (std::size_t oy = 0; oy < s.out_height(); ++oy)
-        for (std::size_t ox = 0; ox < s.out_width(); ++ox) {
-            const std::size_t at = ox * s.stride * s.channels, cut = s.padding * s.channels;
-            // Of a window's line, [first, end) falls on the image.
-            const std::size_t first = at < cut ? cut - at : 0, end = std::min(line, row + cut - at);
-            for (std::size_t ky = 0; ky < s.kernel; ++ky, windows += line) {
-                const std::size_t y = oy * s.stride + ky;
-                if (y < s.padding || y >= s.height + s.padding || first >= end) continue;
-                float* to = image.data() + (y - s.padding) * row + (at + first - cut);
-                const float* from = windows + first;
-                simd::for_each_vector(end - first, [&](auto i) HWY_ATTR { i.store(i.load(to) + i.load(from), to); });
-            }
+    for (std::size_t oy = 0; oy < lines; ++oy, windows += places * s.kernel * line)
+        for (std::size_t ky = 0; ky < s.kernel; ++ky) {
+            const std::size_t y = oy * s.stride + ky;
+            if (y < s.padding || y >= s.height + s.padding) continue;
+            float* const to = image.data() + (y - s.padding) * row;
+            for (std::size_t pass = 0; pass < apart; ++pass)
+                for (std::size_t ox = pass; ox < places; ox += apart) {
+                    const float* const from = windows + (ox * s.kernel + ky) * line;
+                    const std::size_t at = ox * step;
+                    // Of a window's line, [first, end) falls on the image.
+                    const std::size_t first = at < cut ? cut - at : 0, end = std::min(line, row + cut - at);
+                    if (first == 0 && end == line)
+                        add(from, line, to + at - cut);
+                    else if (first < end)
+                        add(from + first, end - first, to + at + first - cut);
+                }
         }
 }
 

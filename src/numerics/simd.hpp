@@ -141,7 +141,7 @@ struct Part {
         return hn::Load(D(), buffer);
     }
     void store(V v, float* to) const {
-        HWY_ALIGN float buffer[HWY_MAX_BYTES / sizeof(float)];
+        HWY_ALIGN float buffer[HWY_MAX_BYTES / sizeof(float)] = {};
         hn::Store(v, D(), buffer);
         for (std::size_t i = 0; i < count; ++i) to[begin + i] = buffer[i];
     }

@@ -19,10 +19,26 @@ namespace simd = elbo::simd::HWY_NAMESPACE;
 namespace hn = simd::hn;
 using simd::V;
 
-/// Rows of a tile, as many as there are registers for: of 32, or of 16.
-constexpr std::size_t tile_rows = HWY_TARGET <= HWY_AVX3 ? 8 : 6;
+/// Vectors of a panel at most, and rows of a tile of so many: there are 32 registers, or 16.
+constexpr std::size_t widest = HWY_TARGET <= HWY_AVX3 ? 3 : 2;
+template <std::size_t vectors>
+constexpr std::size_t tile_rows = std::min<std::size_t>(12, (HWY_TARGET <= HWY_AVX3 ? 24 : 12) / vectors);
 
-std::size_t floats_of_a_vector() { return simd::lanes(); }
+/// Floats in a row of the panel that begins where so many columns are left. A single vector makes too few sums for a
+/// tile, so none is left if the one before can do with less.
+std::size_t panel_width(std::size_t columns_left) {
+    const std::size_t vectors = (columns_left + simd::lanes() - 1) / simd::lanes();
+    return simd::lanes() * (widest > 2 && vectors == widest + 1 ? widest - 1 : std::min(vectors, widest));
+}
+
+// A loop of constant length in full from the start, so that the sums that it indexes are registers.
+#ifndef ELBO_UNROLL
+#ifdef __clang__
+#define ELBO_UNROLL _Pragma("unroll")
+#else
+#define ELBO_UNROLL _Pragma("GCC unroll 16")
+#endif
+#endif
 
 /// The columns of a panel: vectors, the last of them cut where the matrix ends within it.
 template <std::size_t vector_count, bool is_cut>
@@ -42,25 +58,29 @@ struct Columns {
     }
 };
 
+/// call(columns) of a panel of so many of them.
+template <std::size_t vectors = 1, class Call>
+HWY_INLINE void with_columns(std::size_t columns, const Call& call) {
+    const std::size_t last = columns - (vectors - 1) * simd::lanes();
+    if constexpr (vectors < widest) {
+        if (last > simd::lanes()) return with_columns<vectors + 1>(columns, call);
+    }
+    if (last == simd::lanes()) return call(Columns<vectors, false>{last});
+    call(Columns<vectors, true>{last});
+}
+
 /// call(first column, first value, columns of the panel) for each panel of so many rows and columns.
 template <class Call>
 HWY_INLINE void for_each_panel(std::size_t rows, std::size_t columns, const Call& call) {
-    const std::size_t lanes = simd::lanes(), width = Panels::widest * lanes;
-    for (std::size_t first = 0; first < columns; first += width) {
-        const std::size_t left = columns - first, values = first * rows;
-        if (left >= width)
-            call(first, values, Columns<Panels::widest, false>{lanes});
-        else if (left > lanes)
-            call(first, values, Columns<Panels::widest, true>{left - lanes});
-        else if (left == lanes)
-            call(first, values, Columns<1, false>{lanes});
-        else
-            call(first, values, Columns<1, true>{left});
+    for (std::size_t first = 0; first < columns;) {
+        const std::size_t width = panel_width(columns - first);
+        with_columns(std::min(width, columns - first), [&](auto panel) HWY_ATTR { call(first, first * rows, panel); });
+        first += width;
     }
 }
 
 /// call(std::integral_constant(count)) for a count of 1 to the most.
-template <std::size_t most = tile_rows, class Call>
+template <std::size_t most, class Call>
 HWY_INLINE void with_rows(std::size_t count, const Call& call) {
     if constexpr (most > 1) {
         if (count < most) return with_rows<most - 1>(count, call);
@@ -68,23 +88,37 @@ HWY_INLINE void with_rows(std::size_t count, const Call& call) {
     call(std::integral_constant<std::size_t, most>());
 }
 
-/// call(first, constant count) for tiles of almost equal size that make up `count` rows.
-template <class Call>
+/// call(first, constant count) for tiles of almost equal size, of so many rows at most, that make up `count` rows.
+template <std::size_t most, class Call>
 HWY_INLINE void for_each_tile(std::size_t count, const Call& call) {
-    const std::size_t tiles = (count + tile_rows - 1) / tile_rows;
-    for (std::size_t tile = 0; tile < tiles; ++tile) {
-        const std::size_t begin = count * tile / tiles, end = count * (tile + 1) / tiles;
-        with_rows(end - begin, [&](auto rows) HWY_ATTR { call(begin, rows); });
+    if (count <= most) return with_rows<most>(count, [&](auto rows) HWY_ATTR { call(0, rows); });
+    const std::size_t tiles = (count + most - 1) / most, size = count / tiles, longer = count % tiles;
+    for (std::size_t tile = 0, begin = 0; tile < tiles; ++tile) {
+        const std::size_t of_tile = size + (tile < longer ? 1 : 0);
+        with_rows<most>(of_tile, [&](auto rows) HWY_ATTR { call(begin, rows); });
+        begin += of_tile;
     }
 }
 
 /// v, which the compiler keeps in a register instead of loading it for each use: with two hardware threads on a core a
 /// tile is limited by its number of instructions.
 HWY_INLINE V in_register(V v) {
-#if HWY_TARGET == HWY_AVX2
-    asm("" : "+x"(v.raw)); // NOLINT(hicpp-no-assembler): no instruction, an order to the compiler
+#if HWY_TARGET <= HWY_AVX3
+    asm("" : "+v"(v.raw)); // NOLINT(hicpp-no-assembler): no instruction, an order to the compiler
+#elif HWY_TARGET == HWY_AVX2
+    asm("" : "+x"(v.raw)); // NOLINT(hicpp-no-assembler)
 #endif
     return v;
+}
+
+/// sum += x y, in the register that holds the sum: a compiler renames and spills them where they fill 32 registers.
+HWY_INLINE V add_product(V x, V y, V sum) {
+#if HWY_TARGET <= HWY_AVX3
+    asm("vfmadd231ps %2, %1, %0" : "+v"(sum.raw) : "v"(x.raw), "v"(y.raw)); // NOLINT(hicpp-no-assembler)
+    return sum;
+#else
+    return hn::MulAdd(x, y, sum);
+#endif
 }
 
 /// Rows of a panel that a turn of the loop multiplies: counting costs instructions too.
@@ -108,31 +142,42 @@ struct FirstTerms {
 
 /// c(place, column) for some places and the columns of a panel, with their first terms. a: the first place's window.
 template <std::size_t places, class PanelColumns>
-HWY_INLINE void multiply_tile(const Windows& windows, const float* a, const float* panel, PanelColumns columns,
-                              FirstTerms first, float* c, std::size_t c_step) {
+HWY_NOINLINE void multiply_tile(const Windows& windows, const float* a, const float* panel, PanelColumns columns,
+                                FirstTerms first, float* c, std::size_t c_step) {
     constexpr std::size_t vectors = PanelColumns::vectors;
     const std::size_t width = vectors * simd::lanes(), step = windows.place_step;
     V sum[places][vectors];
-    for (std::size_t place = 0; place < places; ++place)
-        for (std::size_t v = 0; v < vectors; ++v)
-            sum[place][v] = first.data ? columns.load(first.data + place * first.place_step, v) : simd::all(0);
+    ELBO_UNROLL for (std::size_t place = 0; place < places; ++place) {
+        ELBO_UNROLL for (std::size_t v = 0; v < vectors; ++v) sum[place][v] = simd::all(0);
+    }
+    if (first.data != nullptr) {
+        ELBO_UNROLL for (std::size_t place = 0; place < places; ++place) {
+            const float* const from = first.data + place * first.place_step;
+            ELBO_UNROLL for (std::size_t v = 0; v < vectors; ++v) sum[place][v] = columns.load(from, v);
+        }
+    }
     constexpr std::size_t origins = (places + places_of_an_origin - 1) / places_of_an_origin;
     const float* origin[origins];
-    const auto multiply_row = [&](std::size_t row) HWY_ATTR {
+    const auto multiply_row = [&](std::size_t row) HWY_ATTR __attribute__((always_inline)) {
         V b[vectors];
-        for (std::size_t v = 0; v < vectors; ++v)
+        ELBO_UNROLL for (std::size_t v = 0; v < vectors; ++v) {
             b[v] = in_register(simd::Whole{v * simd::lanes()}.load(panel + row * width));
-        for (std::size_t place = 0; place < places; ++place) {
+        }
+        ELBO_UNROLL for (std::size_t place = 0; place < places; ++place) {
             const V x = simd::all(origin[place / places_of_an_origin][place % places_of_an_origin * step + row]);
-            for (std::size_t v = 0; v < vectors; ++v) sum[place][v] = hn::MulAdd(x, b[v], sum[place][v]);
+            ELBO_UNROLL for (std::size_t v = 0; v < vectors; ++v) {
+                sum[place][v] = add_product(x, b[v], sum[place][v]);
+            }
         }
     };
-    const auto advance = [&](std::size_t rows) HWY_ATTR {
+    const auto advance = [&](std::size_t rows) HWY_ATTR __attribute__((always_inline)) {
         panel += rows * width;
-        for (std::size_t o = 0; o < origins; ++o) origin[o] = in_register(origin[o] + rows);
+        ELBO_UNROLL for (std::size_t o = 0; o < origins; ++o) { origin[o] = in_register(origin[o] + rows); }
     };
     for (std::size_t run = 0; run < windows.runs; ++run, a += windows.run_step) {
-        for (std::size_t o = 0; o < origins; ++o) origin[o] = in_register(a + o * places_of_an_origin * step);
+        ELBO_UNROLL for (std::size_t o = 0; o < origins; ++o) {
+            origin[o] = in_register(a + o * places_of_an_origin * step);
+        }
         std::size_t left = windows.length;
         for (; left >= rows_of_a_turn; left -= rows_of_a_turn) {
             multiply_row(0);
@@ -145,24 +190,28 @@ HWY_INLINE void multiply_tile(const Windows& windows, const float* a, const floa
             advance(1);
         }
     }
-    for (std::size_t place = 0; place < places; ++place)
-        for (std::size_t v = 0; v < vectors; ++v) columns.store(sum[place][v], c + place * c_step, v);
+    ELBO_UNROLL for (std::size_t place = 0; place < places; ++place) {
+        ELBO_UNROLL for (std::size_t v = 0; v < vectors; ++v) { columns.store(sum[place][v], c + place * c_step, v); }
+    }
 }
 
-/// Rows of a panel that stay in the first-level cache while all places are multiplied by them.
-constexpr std::size_t rows_at_once = 256;
+/// Values of a panel that stay in the first-level cache while all places are multiplied by them.
+constexpr std::size_t values_at_once = 5120;
 
-/// call(part of the windows, its first row in a panel) for parts of so many columns: whole runs, or pieces of one.
+/// call(part of the windows, its first row in a panel) for parts of so many columns at most: whole runs, or pieces of
+/// one, of almost equal size.
 template <class Call>
-HWY_INLINE void for_each_part(const Windows& windows, const Call& call) {
-    if (windows.columns() == 0) return call(windows, 0);
-    const std::size_t runs = std::max<std::size_t>(1, rows_at_once / std::max<std::size_t>(1, windows.length));
+HWY_INLINE void for_each_part(const Windows& windows, std::size_t columns, const Call& call) {
+    if (windows.columns() <= columns) return call(windows, 0);
+    const std::size_t runs = std::max<std::size_t>(1, columns / windows.length);
+    const std::size_t pieces = (windows.length + columns - 1) / columns;
     for (std::size_t run = 0; run < windows.runs; run += runs)
-        for (std::size_t begin = 0; begin < windows.length; begin += rows_at_once) {
+        for (std::size_t piece = 0; piece < pieces; ++piece) {
+            const std::size_t begin = windows.length * piece / pieces, end = windows.length * (piece + 1) / pieces;
             Windows part = windows;
             part.data += run * windows.run_step + begin;
             part.runs = std::min(runs, windows.runs - run);
-            part.length = std::min(windows.length - begin, rows_at_once);
+            part.length = end - begin;
             call(part, run * windows.length + begin);
         }
 }
@@ -171,11 +220,12 @@ HWY_INLINE void for_each_part(const Windows& windows, const Call& call) {
 HWY_INLINE void multiply_lines(const Windows& windows, const float* b, std::size_t columns, const float* bias,
                                Places<float> c) {
     for_each_panel(windows.columns(), columns, [&](std::size_t first, std::size_t values, auto panel) HWY_ATTR {
-        const std::size_t width = decltype(panel)::vectors * simd::lanes();
+        constexpr std::size_t vectors = decltype(panel)::vectors;
+        const std::size_t width = vectors * simd::lanes();
         const FirstTerms of_bias{bias ? bias + first : nullptr, 0};
-        for_each_part(windows, [&](const Windows& a, std::size_t row) HWY_ATTR {
+        for_each_part(windows, values_at_once / width, [&](const Windows& a, std::size_t row) HWY_ATTR {
             for (std::size_t line = 0; line < a.lines; ++line)
-                for_each_tile(a.places, [&](std::size_t place, auto places) HWY_ATTR {
+                for_each_tile<tile_rows<vectors>>(a.places, [&](std::size_t place, auto places) HWY_ATTR {
                     float* const tile = c.data + line * c.line_step + place * c.place_step + first;
                     multiply_tile<places>(a, a.data + line * a.line_step + place * a.place_step,
                                           b + values + row * width, panel,
@@ -199,41 +249,48 @@ void multiply_windows(const Windows& windows, const float* b, std::size_t column
 
 /// sum(row, column) for some neighbouring elements of a run, over all places of some lines. a, b: at the first place.
 template <std::size_t rows, class PanelColumns>
-HWY_INLINE void add_transposed_tile(const Windows& windows, const float* a, Places<const float> b, std::size_t lines,
-                                    PanelColumns columns, float* sums) {
+HWY_NOINLINE void add_transposed_tile(const Windows& windows, const float* a, Places<const float> b, std::size_t lines,
+                                      PanelColumns columns, float* sums) {
     constexpr std::size_t vectors = PanelColumns::vectors;
     V sum[rows][vectors];
-    for (std::size_t row = 0; row < rows; ++row)
-        for (std::size_t v = 0; v < vectors; ++v)
+    ELBO_UNROLL for (std::size_t row = 0; row < rows; ++row) {
+        ELBO_UNROLL for (std::size_t v = 0; v < vectors; ++v) {
             sum[row][v] = simd::Whole{(row * vectors + v) * simd::lanes()}.load(sums);
+        }
+    }
     for (std::size_t line = 0; line < lines; ++line) {
         const float* x = a + line * windows.line_step;
         const float* y = b.data + line * b.line_step;
         for (std::size_t place = 0; place < windows.places; ++place, x += windows.place_step, y += b.place_step) {
             V of_place[vectors];
-            for (std::size_t v = 0; v < vectors; ++v) of_place[v] = columns.load(y, v);
-            for (std::size_t row = 0; row < rows; ++row)
-                for (std::size_t v = 0; v < vectors; ++v)
-                    sum[row][v] = hn::MulAdd(simd::all(x[row]), of_place[v], sum[row][v]);
+            ELBO_UNROLL for (std::size_t v = 0; v < vectors; ++v) { of_place[v] = columns.load(y, v); }
+            ELBO_UNROLL for (std::size_t row = 0; row < rows; ++row) {
+                ELBO_UNROLL for (std::size_t v = 0; v < vectors; ++v) {
+                    sum[row][v] = add_product(simd::all(x[row]), of_place[v], sum[row][v]);
+                }
+            }
         }
     }
-    for (std::size_t row = 0; row < rows; ++row)
-        for (std::size_t v = 0; v < vectors; ++v)
+    ELBO_UNROLL for (std::size_t row = 0; row < rows; ++row) {
+        ELBO_UNROLL for (std::size_t v = 0; v < vectors; ++v) {
             simd::Whole{(row * vectors + v) * simd::lanes()}.store(sum[row][v], sums);
+        }
+    }
 }
 
 /// Places whose lines stay in the first-level cache while all tiles of a run go over them.
-constexpr std::size_t places_at_once = 128;
+constexpr std::size_t places_at_once = HWY_TARGET <= HWY_AVX3 ? 64 : 128;
 
 void add_transposed(const Windows& a, Places<const float> b, float* sums, std::size_t columns) {
     const std::size_t block = std::max<std::size_t>(1, places_at_once / std::max<std::size_t>(1, a.places));
     for (std::size_t line = 0; line < a.lines; line += block) {
         const std::size_t lines = std::min(block, a.lines - line);
         for_each_panel(a.columns(), columns, [&](std::size_t first, std::size_t values, auto panel) HWY_ATTR {
-            const std::size_t width = decltype(panel)::vectors * simd::lanes();
+            constexpr std::size_t vectors = decltype(panel)::vectors;
+            const std::size_t width = vectors * simd::lanes();
             const Places<const float> y{b.data + line * b.line_step + first, b.line_step, b.place_step};
             for (std::size_t run = 0; run < a.runs; ++run)
-                for_each_tile(a.length, [&](std::size_t i, auto rows) HWY_ATTR {
+                for_each_tile<tile_rows<vectors>>(a.length, [&](std::size_t i, auto rows) HWY_ATTR {
                     add_transposed_tile<rows>(a, a.data + line * a.line_step + run * a.run_step + i, y, lines, panel,
                                               sums + values + (run * a.length + i) * width);
                 });
@@ -248,11 +305,15 @@ HWY_AFTER_NAMESPACE();
 namespace elbo {
 namespace {
 
-HWY_EXPORT(floats_of_a_vector);
+HWY_EXPORT(panel_width);
 HWY_EXPORT(multiply_windows);
 HWY_EXPORT(add_transposed);
 
-std::size_t lanes() { return HWY_DYNAMIC_DISPATCH(floats_of_a_vector)(); }
+std::size_t width_of_panels(std::size_t columns) {
+    std::size_t width = 0;
+    while (width < columns) width += HWY_DYNAMIC_DISPATCH(panel_width)(columns - width);
+    return width;
+}
 
 void require(const Windows& a, const Panels& b) {
     if (a.columns() != b.rows())
@@ -262,17 +323,17 @@ void require(const Windows& a, const Panels& b) {
 } // namespace
 
 Panels::Panels(std::size_t rows, std::size_t columns)
-    : rows_(rows), columns_(columns), values_(rows * ((columns + lanes() - 1) / lanes() * lanes())) {}
+    : rows_(rows), columns_(columns), values_(rows * width_of_panels(columns)) {}
 
 /// call(row, column, place of its value) for all, in the order of the values.
 template <class Call>
 void Panels::for_each(const Call& call) const {
-    const std::size_t vector = lanes(), full = widest * vector;
-    for (std::size_t first = 0, at = 0; first < columns_; first += full) {
-        const std::size_t width = columns_ - first > vector ? full : vector;
+    for (std::size_t first = 0, at = 0; first < columns_;) {
+        const std::size_t width = HWY_DYNAMIC_DISPATCH(panel_width)(columns_ - first);
         for (std::size_t row = 0; row < rows_; ++row, at += width)
             for (std::size_t column = first; column < std::min(first + width, columns_); ++column)
                 call(row, column, at + column - first);
+        first += width;
     }
 }
 

@@ -30,8 +30,6 @@ struct Places {
 /// A matrix [rows, columns] in panels of columns, as many as a kernel keeps in registers; filled up with zeros.
 class Panels {
 public:
-    static constexpr std::size_t widest = 2; ///< vectors of a panel; the last has one where that suffices
-
     Panels(std::size_t rows, std::size_t columns);
     std::size_t rows() const { return rows_; }
     std::size_t columns() const { return columns_; }
