@@ -85,13 +85,6 @@ void Convolution::require_kernels(std::size_t rows, Precision precision) const {
 
 namespace {
 
-/// Floats of some images that stay in the second-level cache until they have been used.
-constexpr std::size_t cached_floats = 64 << 10;
-
-std::size_t cached_images(const ConvolutionShape& shape) {
-    return std::max<std::size_t>(1, cached_floats / std::max(shape.inputs(), shape.outputs()));
-}
-
 /// call(first, count) between the hooks, for pieces of so many rows.
 template <class Call>
 void in_pieces(std::size_t rows, std::size_t piece, const RowHooks& hooks, const Call& call) {
@@ -109,7 +102,7 @@ void Convolution::forward(ConstAnyMatrix x, ConstAnyMatrix weight, AnyMatrix y, 
     kernels_->run(x, weight, y, [&] {
         DirectConvolution* const direct = kernels_->direct_for(x.precision());
         if (direct != nullptr) direct->begin_forward(weight.as<float>().data());
-        in_pieces(x.rows(), direct ? cached_images(shape()) : x.rows(), hooks,
+        in_pieces(x.rows(), direct ? direct->images_at_once() : x.rows(), hooks,
                   [&](std::size_t first, std::size_t count) {
                       const ConstAnyMatrix images = x.some_rows(first, count);
                       const AnyMatrix results = y.some_rows(first, count);
@@ -126,7 +119,7 @@ void Convolution::back_to_input(ConstAnyMatrix diff_y, ConstAnyMatrix weight, An
         const bool few_channels = kernels_->overlap_add.has_value();
         DirectConvolution* const direct = few_channels ? nullptr : kernels_->direct_for(diff_y.precision());
         if (direct != nullptr) direct->begin_back_to_input(weight.as<float>().data());
-        in_pieces(diff_y.rows(), direct ? cached_images(shape()) : diff_y.rows(), hooks,
+        in_pieces(diff_y.rows(), direct ? direct->images_at_once() : diff_y.rows(), hooks,
                   [&](std::size_t first, std::size_t count) {
                       const ConstAnyMatrix results = diff_y.some_rows(first, count);
                       const AnyMatrix images = diff_x.some_rows(first, count);
@@ -145,7 +138,7 @@ void Convolution::back_to_weight(ConstAnyMatrix x, ConstAnyMatrix diff_y, Matrix
     kernels_->run(x, diff_weight, diff_y, [&] {
         DirectConvolution* const direct = kernels_->direct_for(x.precision());
         if (direct != nullptr) direct->begin_back_to_weight();
-        in_pieces(x.rows(), direct ? cached_images(shape()) : x.rows(), hooks,
+        in_pieces(x.rows(), direct ? direct->images_at_once() : x.rows(), hooks,
                   [&](std::size_t first, std::size_t count) {
                       const ConstAnyMatrix images = x.some_rows(first, count), results = diff_y.some_rows(first, count);
                       if (direct != nullptr)

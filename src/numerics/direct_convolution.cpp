@@ -5,55 +5,92 @@
 #include <algorithm>
 
 namespace elbo {
-namespace {
 
-Bordered::Extent border_of_windows(const ConvolutionShape& s) {
-    const std::size_t border = 2 * s.padding;
-    return {s.height,          s.width * s.channels,           s.padding, s.padding * s.channels,
-            s.height + border, (s.width + border) * s.channels};
+std::vector<Segment> segments(std::size_t places, std::ptrdiff_t start, std::size_t step, std::size_t kernel,
+                              std::size_t extent) {
+    std::vector<Segment> found;
+    for (std::size_t place = 0; place < places; ++place) {
+        const std::ptrdiff_t at = start + static_cast<std::ptrdiff_t>(place * step);
+        const auto within = [&](std::size_t pixel) {
+            return static_cast<std::size_t>(std::clamp<std::ptrdiff_t>(static_cast<std::ptrdiff_t>(pixel) - at, 0,
+                                                                       static_cast<std::ptrdiff_t>(kernel)));
+        };
+        const std::size_t tap = within(0), taps = within(extent) - tap;
+        if (found.empty() || found.back().tap != tap || found.back().taps != taps)
+            found.push_back({place, 0, tap, taps});
+        ++found.back().count;
+    }
+    return found;
 }
 
-/// Steps of the stride that a kernel covers, beyond the first.
-std::size_t steps_covered(const ConvolutionShape& s) { return (s.kernel + s.stride - 1) / s.stride - 1; }
+Framed::Framed(const ConvolutionShape& shape)
+    : shape_(shape), room_(shape.padding > 0 ? (shape.height + 2 * shape.padding) * line_step() : 0) {}
 
-/// Of the result's gradient, so that the pixels at the image's edges see zeros beyond it.
-Bordered::Extent border_of_gradient(const ConvolutionShape& s) {
-    const std::size_t before = steps_covered(s);
-    const auto steps = [&](std::size_t extent, std::size_t out) {
-        return before + std::max(out, (s.padding + extent - 1) / s.stride + 1);
-    };
-    return {s.out_height(),          s.out_width() * s.out_channels,  before,
-            before * s.out_channels, steps(s.height, s.out_height()), steps(s.width, s.out_width()) * s.out_channels};
+const float* Framed::around(const float* image) {
+    if (shape_.padding == 0) return image;
+    const std::size_t length = shape_.width * shape_.channels;
+    float* line = room_.span().data() + shape_.padding * (line_step() + shape_.channels);
+    for (std::size_t y = 0; y < shape_.height; ++y, line += line_step(), image += length)
+        std::copy_n(image, length, line);
+    return room_.span().data();
+}
+
+namespace {
+
+/// Floats of some images that stay in the second-level cache until they have been used.
+constexpr std::size_t cached_floats = 64 << 10;
+
+/// Images of lines of pixels of so many channels.
+struct Image {
+    std::size_t line, channels;
+    /// Where a pixel stands: data + offset.
+    std::size_t offset(std::ptrdiff_t y, std::ptrdiff_t x) const {
+        return static_cast<std::size_t>(y) * line + static_cast<std::size_t>(x) * channels;
+    }
+};
+
+std::ptrdiff_t signed_of(std::size_t count) { return static_cast<std::ptrdiff_t>(count); }
+
+/// The windows of places (y.first ..., x.first ...), whose kernel begins at pixel (top, left) at the first place of all
+/// and moves by `step` from one place to the next.
+Windows windows_of(Matrix<const float> images, const Image& image, const Segment& y, const Segment& x,
+                   std::ptrdiff_t top, std::ptrdiff_t left, std::size_t step, std::size_t kernel_line) {
+    const bool sees_nothing = y.taps == 0 || x.taps == 0;
+    const float* const data = sees_nothing ? images.data()
+                                           : images.data() + image.offset(top + signed_of(y.first * step + y.tap),
+                                                                          left + signed_of(x.first * step + x.tap));
+    return {.data = data,
+            .lines = y.count,
+            .line_step = step * image.line,
+            .places = x.count,
+            .place_step = step * image.channels,
+            .runs = sees_nothing ? 0 : y.taps,
+            .run_step = image.line,
+            .length = x.taps * image.channels,
+            .images = images.rows(),
+            .image_step = images.stride(),
+            .first_row = (y.tap * kernel_line + x.tap) * image.channels,
+            .row_step = kernel_line * image.channels};
 }
 
 } // namespace
 
-Bordered::Bordered(const Extent& extent)
-    : extent_(extent), room_(has_border() ? extent.all_lines * extent.all : std::size_t{0}) {}
-
-const float* Bordered::around(const float* image) {
-    if (!has_border()) return image;
-    float* line = room_.span().data() + extent_.lines_before * extent_.all + extent_.before;
-    for (std::size_t y = 0; y < extent_.lines; ++y, line += extent_.all, image += extent_.length)
-        std::copy_n(image, extent_.length, line);
-    return room_.span().data();
-}
-
 DirectConvolution::DirectConvolution(const ConvolutionShape& s)
     : shape_(s),
+      images_at_once_(std::max<std::size_t>(1, cached_floats / std::max(s.inputs(), s.outputs()))),
       weight_(s.kernel * s.kernel * s.channels, s.out_channels),
       diff_weight_(weight_.rows(), s.out_channels),
-      image_(border_of_windows(s)),
-      diff_(border_of_gradient(s)) {
+      lines_(segments(s.out_height(), -signed_of(s.padding), s.stride, s.kernel, s.height)),
+      places_(segments(s.out_width(), -signed_of(s.padding), s.stride, s.kernel, s.width)),
+      framed_(s) {
     for (std::size_t tap = 0; tap < s.kernel * s.kernel; ++tap)
         for (std::size_t c = 0; c < s.channels; ++c) window_weight_.push_back(c * s.kernel * s.kernel + tap);
     for (std::size_t down = 0; down < s.stride; ++down)
-        for (std::size_t right = 0; right < s.stride; ++right)
-            phases_.push_back(phase_of(down, right, steps_covered(s)));
+        for (std::size_t right = 0; right < s.stride; ++right) phases_.push_back(phase_of(down, right));
 }
 
 /// Pixels at down + a multiple of the stride in the image with its padding, likewise to the right.
-DirectConvolution::Phase DirectConvolution::phase_of(std::size_t down, std::size_t right, std::size_t border) const {
+DirectConvolution::Phase DirectConvolution::phase_of(std::size_t down, std::size_t right) const {
     const ConvolutionShape& s = shape_;
     const auto taps = [&](std::size_t from) { return from < s.kernel ? (s.kernel - from - 1) / s.stride + 1 : 0; };
     // The first step of the stride whose pixel is of the image, and the one after the last.
@@ -63,10 +100,10 @@ DirectConvolution::Phase DirectConvolution::phase_of(std::size_t down, std::size
     const auto end = [&](std::size_t from, std::size_t extent) {
         return s.padding + extent > from ? (s.padding + extent - from - 1) / s.stride + 1 : 0;
     };
+    // The pixel of a step sees this step's place of the result and those before it.
+    const auto sees = [&](std::size_t step, std::size_t count) { return signed_of(step) + 1 - signed_of(count); };
     const std::size_t y = first(down), x = first(right), taps_down = taps(down), taps_right = taps(right);
-    const auto from = [&](std::size_t step, std::size_t count) {
-        return step + border + 1 - std::max<std::size_t>(count, 1);
-    };
+    const std::size_t lines = std::max(y, end(down, s.height)) - y, places = std::max(x, end(right, s.width)) - x;
     std::vector<std::size_t> weight;
     for (std::size_t j = taps_down; j-- > 0;)
         for (std::size_t i = taps_right; i-- > 0;)
@@ -75,22 +112,13 @@ DirectConvolution::Phase DirectConvolution::phase_of(std::size_t down, std::size
     Panels panels(weight.size(), s.channels);
     return {y * s.stride + down - s.padding,
             x * s.stride + right - s.padding,
-            std::max(y, end(down, s.height)) - y,
-            std::max(x, end(right, s.width)) - x,
-            from(y, taps_down),
-            from(x, taps_right),
-            taps_down,
+            sees(y, taps_down),
+            sees(x, taps_right),
+            segments(lines, sees(y, taps_down), 1, taps_down, s.out_height()),
+            segments(places, sees(x, taps_right), 1, taps_right, s.out_width()),
             taps_right,
             std::move(weight),
             std::move(panels)};
-}
-
-/// Of one image, with its border.
-Windows DirectConvolution::windows(const float* x) {
-    const ConvolutionShape& s = shape_;
-    const std::size_t line = image_.line_step();
-    return {image_.around(x), s.out_height(), s.stride * line,      s.out_width(), s.stride * s.channels,
-            s.kernel,         line,           s.kernel * s.channels};
 }
 
 void DirectConvolution::begin_forward(const float* weight) {
@@ -98,9 +126,14 @@ void DirectConvolution::begin_forward(const float* weight) {
 }
 
 void DirectConvolution::forward(Matrix<const float> x, Matrix<float> y) {
-    const std::size_t line = shape_.out_width() * shape_.out_channels;
-    for (std::size_t row = 0; row < x.rows(); ++row)
-        multiply(windows(x.row(row).data()), weight_, {y.row(row).data(), line, shape_.out_channels});
+    const ConvolutionShape& s = shape_;
+    const Image image{s.width * s.channels, s.channels}, of_result{s.out_width() * s.out_channels, s.out_channels};
+    const std::ptrdiff_t corner = -signed_of(s.padding);
+    for (const Segment& lines : lines_)
+        for (const Segment& places : places_)
+            multiply(windows_of(x, image, lines, places, corner, corner, s.stride, s.kernel), weight_,
+                     {y.data() + of_result.offset(signed_of(lines.first), signed_of(places.first)), of_result.line,
+                      of_result.channels, y.stride()});
 }
 
 void DirectConvolution::begin_back_to_input(const float* weight) {
@@ -109,25 +142,34 @@ void DirectConvolution::begin_back_to_input(const float* weight) {
 
 void DirectConvolution::back_to_input(Matrix<const float> diff_y, Matrix<float> diff_x) {
     const ConvolutionShape& s = shape_;
-    const std::size_t line = diff_.line_step(), image_line = s.width * s.channels;
-    for (std::size_t row = 0; row < diff_y.rows(); ++row) {
-        const float* const diff = diff_.around(diff_y.row(row).data());
-        for (const Phase& phase : phases_)
-            multiply({diff + phase.first_y * line + phase.first_x * s.out_channels, phase.lines, line, phase.places,
-                      s.out_channels, phase.taps_down, line, phase.taps * s.out_channels},
-                     phase.panels,
-                     {diff_x.row(row).data() + phase.line * image_line + phase.place * s.channels,
-                      s.stride * image_line, s.stride * s.channels});
-    }
+    const Image of_result{s.out_width() * s.out_channels, s.out_channels}, image{s.width * s.channels, s.channels};
+    for (const Phase& phase : phases_)
+        for (const Segment& lines : phase.lines)
+            for (const Segment& places : phase.places) {
+                const std::size_t y = phase.line + lines.first * s.stride, x = phase.place + places.first * s.stride;
+                multiply(windows_of(diff_y, of_result, lines, places, phase.first_y, phase.first_x, 1, phase.taps),
+                         phase.panels,
+                         {diff_x.data() + y * image.line + x * image.channels, s.stride * image.line,
+                          s.stride * image.channels, diff_x.stride()});
+            }
 }
 
 void DirectConvolution::begin_back_to_weight() { std::ranges::fill(diff_weight_.values(), 0.0F); }
 
+/// With a frame: parts of a kernel would go over all of its gradient as often as the whole does, for fewer places.
 void DirectConvolution::back_to_weight(Matrix<const float> x, Matrix<const float> diff_y) {
-    const std::size_t line = shape_.out_width() * shape_.out_channels;
+    const ConvolutionShape& s = shape_;
+    const std::size_t line = framed_.line_step();
     for (std::size_t row = 0; row < x.rows(); ++row)
-        add_transposed_product(windows(x.row(row).data()), {diff_y.row(row).data(), line, shape_.out_channels},
-                               diff_weight_);
+        add_transposed_product({.data = framed_.around(x.row(row).data()),
+                                .lines = s.out_height(),
+                                .line_step = s.stride * line,
+                                .places = s.out_width(),
+                                .place_step = s.stride * s.channels,
+                                .runs = s.kernel,
+                                .run_step = line,
+                                .length = s.kernel * s.channels},
+                               {diff_y.row(row).data(), s.out_width() * s.out_channels, s.out_channels}, diff_weight_);
 }
 
 void DirectConvolution::end_back_to_weight(float* diff_weight) const {

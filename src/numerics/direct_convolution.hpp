@@ -8,22 +8,26 @@
 
 namespace elbo {
 
+/// Neighbouring places along a line or a column that see the same part of a kernel: of places `first` on, `count`; of
+/// the kernel's pixels `tap` on, `taps`. What lies beyond the image is not read, nor multiplied as zeros.
+struct Segment {
+    std::size_t first, count, tap, taps;
+};
+
+/// Of places whose kernel begins at pixel start, start + step ... of an extent.
+std::vector<Segment> segments(std::size_t places, std::ptrdiff_t start, std::size_t step, std::size_t kernel,
+                              std::size_t extent);
+
 /// An image with zeros around it.
-class Bordered {
+class Framed {
 public:
-    /// Of so many lines of so many floats; and as many lines and floats before them, and in all.
-    struct Extent {
-        std::size_t lines, length, lines_before, before, all_lines, all;
-    };
-    explicit Bordered(const Extent& extent);
-    /// The image with its border, valid until the next call; the image itself where there is none.
+    explicit Framed(const ConvolutionShape& shape);
+    std::size_t line_step() const { return (shape_.width + 2 * shape_.padding) * shape_.channels; }
+    /// The image with its frame, valid until the next call; the image itself where it needs none.
     const float* around(const float* image);
-    std::size_t line_step() const { return extent_.all; }
 
 private:
-    bool has_border() const { return extent_.all != extent_.length || extent_.all_lines != extent_.lines; }
-
-    Extent extent_;
+    ConvolutionShape shape_;
     AlignedFloats room_;
 };
 
@@ -32,6 +36,8 @@ private:
 class DirectConvolution {
 public:
     explicit DirectConvolution(const ConvolutionShape& shape);
+    /// Rows of a piece at most.
+    std::size_t images_at_once() const { return images_at_once_; }
 
     void begin_forward(const float* weight);
     void forward(Matrix<const float> x, Matrix<float> y);
@@ -47,21 +53,22 @@ private:
     /// Pixels of the image whose distance to the kernel's steps is the same, vertically and horizontally: they see the
     /// same part of the kernel.
     struct Phase {
-        std::size_t line, place;         ///< the first pixel
-        std::size_t lines, places;       ///< in steps of the stride
-        std::size_t first_y, first_x;    ///< of diff_y with its border, what the first pixel sees
-        std::size_t taps_down, taps;     ///< so many of them
-        std::vector<std::size_t> weight; ///< where each value of what is seen finds the weight to its first channel
+        std::size_t line, place;            ///< the first pixel
+        std::ptrdiff_t first_y, first_x;    ///< of diff_y, what the first pixel sees
+        std::vector<Segment> lines, places; ///< in steps of the stride
+        std::size_t taps;                   ///< of a line of the kernel
+        std::vector<std::size_t> weight;    ///< where each value of what is seen finds the weight to its first channel
         Panels panels;
     };
 
-    Windows windows(const float* x);
-    Phase phase_of(std::size_t down, std::size_t right, std::size_t border) const;
+    Phase phase_of(std::size_t down, std::size_t right) const;
 
     ConvolutionShape shape_;
+    std::size_t images_at_once_;             ///< so that they lie in the second-level cache
     std::vector<std::size_t> window_weight_; ///< of each value of a window, to the first channel of the result
     Panels weight_, diff_weight_;
-    Bordered image_, diff_;
+    std::vector<Segment> lines_, places_;
+    Framed framed_;
     std::vector<Phase> phases_;
 };
 

@@ -6,6 +6,7 @@
 #include "numerics/onednn.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "numerics/window_product.cpp"
@@ -22,7 +23,7 @@ using simd::V;
 /// Vectors of a panel at most, and rows of a tile of so many: there are 32 registers, or 16.
 constexpr std::size_t widest = HWY_TARGET <= HWY_AVX3 ? 3 : 2;
 template <std::size_t vectors>
-constexpr std::size_t tile_rows = std::min<std::size_t>(12, (HWY_TARGET <= HWY_AVX3 ? 24 : 12) / vectors);
+constexpr std::size_t tile_rows = std::min<std::size_t>(14, (HWY_TARGET <= HWY_AVX3 ? 28 : 12) / vectors);
 
 /// Floats in a row of the panel that begins where so many columns are left. A single vector makes too few sums for a
 /// tile, so none is left if the one before can do with less.
@@ -174,7 +175,8 @@ HWY_NOINLINE void multiply_tile(const Windows& windows, const float* a, const fl
         panel += rows * width;
         ELBO_UNROLL for (std::size_t o = 0; o < origins; ++o) { origin[o] = in_register(origin[o] + rows); }
     };
-    for (std::size_t run = 0; run < windows.runs; ++run, a += windows.run_step) {
+    const std::size_t to_next_run = (windows.row_step - windows.length) * width;
+    for (std::size_t run = 0; run < windows.runs; ++run, a += windows.run_step, panel += to_next_run) {
         ELBO_UNROLL for (std::size_t o = 0; o < origins; ++o) {
             origin[o] = in_register(a + o * places_of_an_origin * step);
         }
@@ -198,11 +200,11 @@ HWY_NOINLINE void multiply_tile(const Windows& windows, const float* a, const fl
 /// Values of a panel that stay in the first-level cache while all places are multiplied by them.
 constexpr std::size_t values_at_once = 5120;
 
-/// call(part of the windows, its first row in a panel) for parts of so many columns at most: whole runs, or pieces of
-/// one, of almost equal size.
+/// call(part of the windows, is it the first) for parts of so many columns at most: whole runs, or pieces of one, of
+/// almost equal size.
 template <class Call>
 HWY_INLINE void for_each_part(const Windows& windows, std::size_t columns, const Call& call) {
-    if (windows.columns() <= columns) return call(windows, 0);
+    if (windows.columns() <= columns) return call(windows, true);
     const std::size_t runs = std::max<std::size_t>(1, columns / windows.length);
     const std::size_t pieces = (windows.length + columns - 1) / columns;
     for (std::size_t run = 0; run < windows.runs; run += runs)
@@ -210,27 +212,38 @@ HWY_INLINE void for_each_part(const Windows& windows, std::size_t columns, const
             const std::size_t begin = windows.length * piece / pieces, end = windows.length * (piece + 1) / pieces;
             Windows part = windows;
             part.data += run * windows.run_step + begin;
+            part.first_row += run * windows.row_step + begin;
             part.runs = std::min(runs, windows.runs - run);
             part.length = end - begin;
-            call(part, run * windows.length + begin);
+            call(part, run == 0 && piece == 0);
         }
 }
 
-/// The product for some lines, panel by panel.
-HWY_INLINE void multiply_lines(const Windows& windows, const float* b, std::size_t columns, const float* bias,
-                               Places<float> c) {
-    for_each_panel(windows.columns(), columns, [&](std::size_t first, std::size_t values, auto panel) HWY_ATTR {
+/// A matrix in panels, by its values.
+struct PanelValues {
+    const float* data;
+    std::size_t rows, columns;
+};
+
+/// The product, panel by panel.
+HWY_INLINE void multiply_all(const Windows& windows, const PanelValues& b, const float* bias, Places<float> c) {
+    for_each_panel(b.rows, b.columns, [&](std::size_t first, std::size_t values, auto panel) HWY_ATTR {
         constexpr std::size_t vectors = decltype(panel)::vectors;
         const std::size_t width = vectors * simd::lanes();
         const FirstTerms of_bias{bias ? bias + first : nullptr, 0};
-        for_each_part(windows, values_at_once / width, [&](const Windows& a, std::size_t row) HWY_ATTR {
-            for (std::size_t line = 0; line < a.lines; ++line)
+        for_each_part(windows, values_at_once / width, [&](const Windows& a, bool is_first) HWY_ATTR {
+            const float* const rows = b.data + values + a.first_row * width;
+            const auto multiply_line = [&](const float* from, float* to) HWY_ATTR {
                 for_each_tile<tile_rows<vectors>>(a.places, [&](std::size_t place, auto places) HWY_ATTR {
-                    float* const tile = c.data + line * c.line_step + place * c.place_step + first;
-                    multiply_tile<places>(a, a.data + line * a.line_step + place * a.place_step,
-                                          b + values + row * width, panel,
-                                          row > 0 ? FirstTerms{tile, c.place_step} : of_bias, tile, c.place_step);
+                    float* const tile = to + place * c.place_step;
+                    multiply_tile<places>(a, from + place * a.place_step, rows, panel,
+                                          is_first ? of_bias : FirstTerms{tile, c.place_step}, tile, c.place_step);
                 });
+            };
+            for (std::size_t image = 0; image < a.images; ++image)
+                for (std::size_t line = 0; line < a.lines; ++line)
+                    multiply_line(a.data + image * a.image_step + line * a.line_step,
+                                  c.data + image * c.image_step + line * c.line_step + first);
         });
     });
 }
@@ -238,13 +251,18 @@ HWY_INLINE void multiply_lines(const Windows& windows, const float* b, std::size
 /// Values of a matrix that stay in the first-level cache as a whole.
 constexpr std::size_t few_values = 4096;
 
-void multiply_windows(const Windows& windows, const float* b, std::size_t columns, const float* bias, Places<float> c) {
-    if (windows.columns() * columns > few_values) return multiply_lines(windows, b, columns, bias, c);
+void multiply_windows(const Windows& windows, const float* b, std::size_t rows, std::size_t columns, const float* bias,
+                      Places<float> c) {
+    const PanelValues panels{b, rows, columns};
+    if (rows * columns > few_values) return multiply_all(windows, panels, bias, c);
     // Then a line's result is finished while it lies in the cache too.
     Windows line = windows;
-    line.lines = 1;
-    for (std::size_t y = 0; y < windows.lines; ++y, line.data += windows.line_step, c.data += c.line_step)
-        multiply_lines(line, b, columns, bias, c);
+    line.images = line.lines = 1;
+    for (std::size_t image = 0; image < windows.images; ++image)
+        for (std::size_t y = 0; y < windows.lines; ++y) {
+            line.data = windows.data + image * windows.image_step + y * windows.line_step;
+            multiply_all(line, panels, bias, {c.data + image * c.image_step + y * c.line_step, 0, c.place_step});
+        }
 }
 
 /// sum(row, column) for some neighbouring elements of a run, over all places of some lines. a, b: at the first place.
@@ -281,18 +299,18 @@ HWY_NOINLINE void add_transposed_tile(const Windows& windows, const float* a, Pl
 /// Places whose lines stay in the first-level cache while all tiles of a run go over them.
 constexpr std::size_t places_at_once = HWY_TARGET <= HWY_AVX3 ? 64 : 128;
 
-void add_transposed(const Windows& a, Places<const float> b, float* sums, std::size_t columns) {
+void add_transposed(const Windows& a, Places<const float> b, float* sums, std::size_t rows, std::size_t columns) {
     const std::size_t block = std::max<std::size_t>(1, places_at_once / std::max<std::size_t>(1, a.places));
     for (std::size_t line = 0; line < a.lines; line += block) {
         const std::size_t lines = std::min(block, a.lines - line);
-        for_each_panel(a.columns(), columns, [&](std::size_t first, std::size_t values, auto panel) HWY_ATTR {
+        for_each_panel(rows, columns, [&](std::size_t first, std::size_t values, auto panel) HWY_ATTR {
             constexpr std::size_t vectors = decltype(panel)::vectors;
             const std::size_t width = vectors * simd::lanes();
             const Places<const float> y{b.data + line * b.line_step + first, b.line_step, b.place_step};
             for (std::size_t run = 0; run < a.runs; ++run)
-                for_each_tile<tile_rows<vectors>>(a.length, [&](std::size_t i, auto rows) HWY_ATTR {
-                    add_transposed_tile<rows>(a, a.data + line * a.line_step + run * a.run_step + i, y, lines, panel,
-                                              sums + values + (run * a.length + i) * width);
+                for_each_tile<tile_rows<vectors>>(a.length, [&](std::size_t i, auto tile) HWY_ATTR {
+                    add_transposed_tile<tile>(a, a.data + line * a.line_step + run * a.run_step + i, y, lines, panel,
+                                              sums + values + (a.first_row + run * a.row_step + i) * width);
                 });
         });
     }
@@ -316,8 +334,25 @@ std::size_t width_of_panels(std::size_t columns) {
 }
 
 void require(const Windows& a, const Panels& b) {
-    if (a.columns() != b.rows())
-        fail("windows of {} x {} values do not fit a matrix {} x {}", a.runs, a.length, b.rows(), b.columns());
+    const std::size_t end = a.runs == 0 ? 0 : a.first_row + (a.runs - 1) * a.row_step + a.length;
+    if (end > b.rows() || a.row_step < a.length)
+        fail("windows of {} x {} values, from row {} on, do not fit a matrix {} x {}", a.runs, a.length, a.first_row,
+             b.rows(), b.columns());
+}
+
+/// Tiles are of places: of lines or of images where these are more.
+void lay_along_places(Windows& a, Places<float>& c) {
+    constexpr std::size_t enough = 8, few = 4;
+    if (a.places < enough && a.lines > a.places) {
+        std::swap(a.lines, a.places);
+        std::swap(a.line_step, a.place_step);
+        std::swap(c.line_step, c.place_step);
+    }
+    if (a.places < few && a.images > a.places) {
+        std::swap(a.images, a.places);
+        std::swap(a.image_step, a.place_step);
+        std::swap(c.image_step, c.place_step);
+    }
 }
 
 } // namespace
@@ -355,13 +390,16 @@ void multiply(const Windows& a, const Panels& b, Places<float> c, std::span<cons
     require(a, b);
     if (!bias.empty() && bias.size() != b.columns())
         fail("a bias of {} values does not fit {} columns", bias.size(), b.columns());
+    Windows windows = a;
+    lay_along_places(windows, c);
     HWY_DYNAMIC_DISPATCH(multiply_windows)
-    (a, b.values().data(), b.columns(), bias.empty() ? nullptr : bias.data(), c);
+    (windows, b.values().data(), b.rows(), b.columns(), bias.empty() ? nullptr : bias.data(), c);
 }
 
 void add_transposed_product(const Windows& a, Places<const float> b, Panels& sum) {
     require(a, sum);
-    HWY_DYNAMIC_DISPATCH(add_transposed)(a, b, sum.values().data(), sum.columns());
+    if (a.images != 1) fail("windows of {} images where they are added one by one", a.images);
+    HWY_DYNAMIC_DISPATCH(add_transposed)(a, b, sum.values().data(), sum.rows(), sum.columns());
 }
 
 } // namespace elbo

@@ -1,6 +1,7 @@
 // Convolutions against plain loops in double: odd sizes, strides and paddings, one channel and three, both precisions.
 #include "base/error.hpp"
 #include "numerics/convolution.hpp"
+#include "numerics/direct_convolution.hpp"
 #include "numerics/matmul.hpp"
 
 #include <gtest/gtest.h>
@@ -108,6 +109,28 @@ TEST(Convolution, AgreesWithPlainLoops) {
 /// Shapes for which oneDNN 2.6 with AVX-512 has only its reference kernel on plain images in some way, or on any.
 const ConvolutionShape rare_shapes[] = {
     {64, 2, 64, 4, 11, 1, 5}, {28, 2, 100, 2, 7, 1, 5}, {64, 1, 16, 2, 7, 1, 5}, {3, 2, 64, 1, 4, 1, 3}};
+
+/// Every place is in one segment, which sees just those pixels of its kernel that are the image's.
+TEST(Segments, LeaveOutWhatLiesBeyondTheImage) {
+    for (const std::size_t kernel : {1, 2, 4, 5})
+        for (const std::size_t step : {1, 2, 3})
+            for (const std::ptrdiff_t start : {-4, -1, 0, 2}) {
+                constexpr std::size_t places = 7, extent = 9;
+                std::size_t next = 0;
+                for (const Segment& segment : segments(places, start, step, kernel, extent)) {
+                    EXPECT_EQ(segment.first, next);
+                    EXPECT_GT(segment.count, 0U);
+                    for (; next < segment.first + segment.count; ++next)
+                        for (std::size_t tap = 0; tap < kernel; ++tap) {
+                            const std::ptrdiff_t pixel = start + static_cast<std::ptrdiff_t>(next * step + tap);
+                            EXPECT_EQ(tap >= segment.tap && tap < segment.tap + segment.taps,
+                                      pixel >= 0 && pixel < static_cast<std::ptrdiff_t>(extent));
+                        }
+                }
+                EXPECT_EQ(next, places);
+            }
+    EXPECT_EQ(segments(16, -1, 2, 4, 32).size(), 3U);
+}
 
 TEST(Convolution, OfRareShapesIsComputedInOtherLayoutsOrRefused) {
     allow_reference_kernels(false);

@@ -91,7 +91,7 @@ void expect_transposed_product(const Case& c) {
 
 TEST(WindowProduct, AgreesWithSumsInDouble) {
     on_every_target([] {
-        for (const std::size_t columns : {1, 3, 4, 8, 15, 16, 20, 32, 37})
+        for (const std::size_t columns : {1, 3, 4, 8, 15, 16, 20, 32, 37, 48, 50, 64, 100})
             for (const std::size_t places : {1, 5, 8, 13}) {
                 for (const Case& c :
                      {Case(1, places, 1, 1, columns), Case(3, places, 4, 7, columns), Case(2, places, 3, 130, columns),
@@ -136,6 +136,42 @@ TEST(WindowProduct, APlaceHasTheSameBitsInAnyCompany) {
             one.places = 1;
             multiply(one, b, {alone.data(), 0, 20});
             EXPECT_EQ(std::memcmp(alone.data(), together.data() + place * 20, sizeof(float) * 20), 0) << place;
+        }
+    });
+}
+
+/// Of a matrix's rows those of a part: elements 2, 3 and 4 of runs 1 and 2. Of three images, 40 floats apart.
+TEST(WindowProduct, TakesPartsOfRunsAndSeveralImages) {
+    on_every_target([] {
+        constexpr std::size_t columns = 20, images = 3, lines = 2, length = 3;
+        for (const std::size_t places : {1, 2, 9}) {
+            const Case whole(13, places, 4, 7, columns);
+            Windows part = whole.windows();
+            part.lines = lines;
+            part.runs = 2;
+            part.length = length;
+            part.images = images;
+            part.image_step = 40;
+            part.first_row = 7 + 2;
+            part.row_step = 7;
+            Panels b(28, columns);
+            b.gather(whole.b.data(), row_starts(28, columns), 1);
+            const std::size_t line_step = places * columns, image_step = lines * line_step;
+            std::vector<float> found(images * image_step);
+            multiply(part, b, {found.data(), line_step, columns, image_step});
+            for (std::size_t i = 0; i < found.size(); ++i) {
+                const std::size_t image = i / image_step, line = i / line_step % lines, place = i / columns % places;
+                const float* const window = part.data + image * 40 + line * Case::line_step() + place * 2;
+                double sum = 0;
+                for (std::size_t run = 0; run < 2; ++run)
+                    for (std::size_t e = 0; e < length; ++e)
+                        sum += static_cast<double>(window[run * Case::run_step() + e]) *
+                               whole.b[(9 + run * 7 + e) * columns + i % columns];
+                ASSERT_NEAR(found[i], sum, 1e-5) << places << ' ' << i;
+            }
+            part.row_step = 20;
+            EXPECT_THROW(multiply(part, b, {found.data(), line_step, columns, image_step}), Error);
+            EXPECT_THROW(add_transposed_product(part, {found.data(), line_step, columns, image_step}, b), Error);
         }
     });
 }
