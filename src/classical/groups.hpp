@@ -8,7 +8,8 @@
 
 namespace elbo::classical {
 
-/// Rows in up to 64 (or so many) contiguous groups of at least 256, each gone through in blocks of at most 1,024.
+/// Rows in up to 64 (or so many) contiguous groups of at least 256, each gone through in blocks of at most 128: sums
+/// over a block are products in float, those of blocks are added up in double.
 class Groups {
 public:
     explicit Groups(std::size_t rows, std::size_t most = 64)
@@ -24,7 +25,7 @@ public:
             use(begin, std::min(most_rows, range.end - begin));
     }
 
-    static constexpr std::size_t most_rows = 1024; ///< of a block
+    static constexpr std::size_t most_rows = 128; ///< of a block
 
 private:
     std::size_t rows_, count_;

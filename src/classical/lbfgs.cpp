@@ -14,6 +14,7 @@ using Vector = std::vector<double>;
 
 constexpr std::size_t memory = 10; ///< steps that the curvature is known from
 constexpr double decrease = 1e-4, slope_kept = 0.9;
+constexpr double noise = 1e-6; ///< relative, of values whose sums are of products in float
 constexpr int most_trials = 40;
 
 double dot(std::span<const double> a, std::span<const double> b) {
@@ -68,10 +69,10 @@ public:
         double length = 1, low = 0, high = std::numeric_limits<double>::infinity();
         for (int trial = 0; trial < most_trials && slope < 0; ++trial) {
             for (std::size_t i = 0; i < x.size(); ++i) x[i] = x_[i] + length * direction[i];
-            const double value = function_(x, gradient);
-            if (!(value <= value_ + decrease * length * slope))
+            const double value = function_(x, gradient), slope_there = dot(direction, gradient);
+            if (!decreases(value, length, slope, slope_there))
                 high = length;
-            else if (dot(direction, gradient) < slope_kept * slope)
+            else if (slope_there < slope_kept * slope)
                 low = length;
             else
                 return accept(x, gradient, value);
@@ -81,6 +82,14 @@ public:
     }
 
 private:
+    /// Armijo's condition; or, where rounding hides the decrease, what it comes to for a parabola, by slopes alone
+    /// (Hager & Zhang 2005, "A new conjugate gradient method with guaranteed descent and an efficient line search", eq.
+    /// 4).
+    bool decreases(double value, double length, double slope, double slope_there) const {
+        if (value <= value_ + decrease * length * slope) return true;
+        return value <= value_ + noise * std::abs(value_) && slope_there <= (2 * decrease - 1) * slope;
+    }
+
     Pair accept(Vector& x, Vector& gradient, double value) {
         Pair pair{x, gradient, 0};
         add(-1, x_, pair.step);
