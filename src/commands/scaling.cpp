@@ -114,10 +114,11 @@ std::string whole(double number) { return with_commas(static_cast<std::uint64_t>
 void print_costs(const training::MeasuredCosts& measured, const config::Config& config) {
     const training::StepCosts& costs = measured.costs;
     fmt::print("elbo {}  {}, {} parameters\n", version, measured.model, with_commas(costs.elements));
-    fmt::print("measured on {} rank{} of {} node{}, {:.0f} and {:.0f} rows a rank, {}, {} thread{}, {}\n",
-               measured.ranks, measured.ranks == 1 ? "" : "s", measured.nodes, measured.nodes == 1 ? "" : "s",
-               measured.rows, measured.fewer_rows, name_of(measured.precision), config.training.threads,
-               config.training.threads == 1 ? "" : "s", matmul_instruction_set());
+    fmt::print("measured on {} rank{} of {} node{}, {:.0f} and {:.0f} rows a rank, {}\n", measured.ranks,
+               measured.ranks == 1 ? "" : "s", measured.nodes, measured.nodes == 1 ? "" : "s", measured.rows,
+               measured.fewer_rows, name_of(measured.precision));
+    fmt::print("{} thread{} a rank, {}\n", config.training.threads, config.training.threads == 1 ? "" : "s",
+               matmul_instruction_set());
     if (measured.crowded) fmt::print("the ranks shared cores: what is computed takes longer than on their own\n");
     if (measured.ranks == 1) fmt::print("one rank alone: what ranks of a node take from each other is not in it\n");
     fmt::print("\n  {:<12}{:>12}{:>14}\n", "cost", "us a pass", "us a row");

@@ -83,10 +83,14 @@ def command_line(arguments, ranks=None):
     return command
 
 
+# Where a run of Open MPI's ends, it removes the folder of the host's runs, which one that begins may be about to use: so
+# every script has its own.
+SESSIONS = tempfile.TemporaryDirectory(prefix="elbo-ompi-", ignore_cleanup_errors=True)
+
 # Tests run beside each other on few cores: ranks that wait make room, a program alone starts no daemon of Open MPI's, and
 # nobody asks every time what devices the machine has.
 THRIFTY = {"OMP_NUM_THREADS": "1", "OMPI_MCA_mpi_yield_when_idle": "1", "OMPI_MCA_ess_singleton_isolated": "1",
-           "HWLOC_COMPONENTS": "-pci,-linuxio"}
+           "HWLOC_COMPONENTS": "-pci,-linuxio", "OMPI_MCA_orte_tmpdir_base": SESSIONS.name}
 
 
 def environment(extra=None):
