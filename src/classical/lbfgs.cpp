@@ -14,7 +14,7 @@ using Vector = std::vector<double>;
 
 constexpr std::size_t memory = 10; ///< steps that the curvature is known from
 constexpr double decrease = 1e-4, slope_kept = 0.9;
-constexpr double noise = 1e-6; ///< relative, of values whose sums are of products in float
+constexpr double value_rounding = 1e-6; ///< relative, of values whose sums are of products in float
 constexpr int most_trials = 40;
 
 double dot(std::span<const double> a, std::span<const double> b) {
@@ -87,7 +87,7 @@ private:
     /// 4).
     bool decreases(double value, double length, double slope, double slope_there) const {
         if (value <= value_ + decrease * length * slope) return true;
-        return value <= value_ + noise * std::abs(value_) && slope_there <= (2 * decrease - 1) * slope;
+        return value <= value_ + value_rounding * std::abs(value_) && slope_there <= (2 * decrease - 1) * slope;
     }
 
     Pair accept(Vector& x, Vector& gradient, double value) {
