@@ -28,6 +28,19 @@ mkdir -p "$logs"
 running=
 trap 'if [ -n "$running" ]; then kill -- -"$running"; fi; exit 130' INT TERM HUP
 
+# The end of what each failing test said, from a log of ctest's.
+said_by_failing_tests() {
+    awk '
+        function show(   i) {
+            if (failing != "") print "--- " failing
+            for (i = (count > 25 ? count - 24 : 1); failing != "" && i <= count; i++) print lines[i]
+            failing = ""
+        }
+        / Test +#[0-9]+: / { show(); if (/\*\*\*/ && !/\*\*\*(Skipped|Not Run)/) { failing = $4; count = 0 }; next }
+        /^ +Start +[0-9]+:|^[0-9]+% tests passed/ { show() }
+        failing != "" && NF > 0 { lines[++count] = $0 }' "$1"
+}
+
 # stage NAME COMMAND...: one line with its seconds; where it fails, the end of its log, and the script ends.
 # A command that ends with 77 was skipped, for the reason that its last line gives.
 stage() {
@@ -48,7 +61,8 @@ stage() {
     else
         printf '%-24s failed after %d s\n' "$name" $((SECONDS - began))
         # Passing tests say nothing about the failure.
-        grep -vE ' Passed |^ +Start +[0-9]+:' "$log" | tail -n 40
+        grep -vE ' Passed |^ +Start +[0-9]+:|\((Skipped|Disabled)\)$' "$log" | tail -n 40
+        said_by_failing_tests "$log"
         echo "stage failed: $name (everything it said: $log)"
         exit 1
     fi

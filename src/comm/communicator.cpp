@@ -210,6 +210,7 @@ Session::Session() : exceptions_(std::uncaught_exceptions()) {
         reject("{} started several copies of elbo ({}) without telling them of each other; start it by mpirun, or by "
                "srun --mpi=pmix where this MPI supports that",
                launch->launcher, launch->evidence);
+    stand_alone_without_launcher();
     int provided = 0;
     check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
     check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");

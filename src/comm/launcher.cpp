@@ -37,6 +37,13 @@ std::optional<int> number_of(const char* variable) {
     return value;
 }
 
+/// Whether a variable of the environment has a name that begins so.
+bool environment_has(std::string_view beginning) {
+    for (char** variable = environ; *variable; ++variable)
+        if (std::string_view(*variable).starts_with(beginning)) return true;
+    return false;
+}
+
 } // namespace
 
 std::optional<Launch> find_launch(bool own) {
@@ -62,9 +69,16 @@ std::optional<Launch> find_launch(bool own) {
 std::optional<Launch> find_launch_without_pmi() {
     // A batch script, and what mpirun starts in a job, have no step's variables or mpirun's own.
     if (!number_of("SLURM_STEP_NUM_TASKS") || number_of("OMPI_COMM_WORLD_SIZE")) return std::nullopt;
-    for (char** variable = environ; *variable; ++variable)
-        if (std::string_view(*variable).starts_with("PMI")) return std::nullopt; // PMI_RANK, PMI_FD, PMIX_RANK ...
+    if (environment_has("PMI")) return std::nullopt; // PMI_RANK, PMI_FD, PMIX_RANK ...
     return find_launch(false);
+}
+
+void stand_alone_without_launcher() {
+    for (const std::string_view launchers_own : {"PMI", "OMPI_COMM_WORLD", "SLURM_STEP"})
+        if (environment_has(launchers_own)) return;
+    if (find_launch(true)) return;
+    ::setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+    ::setenv("OMPI_MCA_orte_create_session_dirs", "0", 0);
 }
 
 } // namespace elbo::comm

@@ -19,4 +19,9 @@ std::optional<Launch> find_launch(bool own);
 /// MPI_Init, with pages about how it was built.
 std::optional<Launch> find_launch_without_pmi();
 
+/// To be called before MPI_Init. Where no launcher started this process, Open MPI gets no daemon beside it and no
+/// folder in TMPDIR: the folder is the host's, and whichever run ends first would remove it while another begins. What
+/// the environment already says of these two stays.
+void stand_alone_without_launcher();
+
 } // namespace elbo::comm

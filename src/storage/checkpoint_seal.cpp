@@ -52,8 +52,8 @@ std::string read_header(std::string_view text, Promise& promise) {
         return text.find(sum_word) == text.npos ? "is no checkpoint of elbo" : "the checkpoint's header is damaged";
     text.remove_prefix(title.size());
     if (!text.starts_with(format_line)) {
-        return fmt::format("is a checkpoint in \"{}\", this elbo reads \"{}\"", text.substr(0, text.find('\n')),
-                           format_line.substr(0, format_line.size() - 1));
+        return fmt::format("is a checkpoint in \"{}\", this elbo reads \"{}\"",
+                           printable(text.substr(0, text.find('\n'))), format_line.substr(0, format_line.size() - 1));
     }
     text.remove_prefix(format_line.size());
     if (text.starts_with(bytes_word)) {

@@ -36,6 +36,7 @@ def need_modules(*names):
         return
     other = "/usr/bin/python3"
     if os.path.exists(other) and has(other):
+        SESSIONS.cleanup()
         os.execv(other, [other, *sys.argv])
     print(f"skipped: no Python with {', '.join(names)} (Debian: python3-h5py python3-numpy python3-pandas python3-pil)")
     sys.exit(77)
@@ -83,20 +84,20 @@ def command_line(arguments, ranks=None):
     return command
 
 
-# Where a run of Open MPI's ends, it removes the folder of the host's runs, which one that begins may be about to use: so
-# every script has its own.
+# Where a run of mpirun's ends, it removes the folder of the host's runs, which one that begins may be about to use: so
+# every run has its own, in this one.
 SESSIONS = tempfile.TemporaryDirectory(prefix="elbo-ompi-", ignore_cleanup_errors=True)
 
-# Tests run beside each other on few cores: ranks that wait make room, a program alone starts no daemon of Open MPI's, and
-# nobody asks every time what devices the machine has.
-THRIFTY = {"OMP_NUM_THREADS": "1", "OMPI_MCA_mpi_yield_when_idle": "1", "OMPI_MCA_ess_singleton_isolated": "1",
-           "HWLOC_COMPONENTS": "-pci,-linuxio", "OMPI_MCA_orte_tmpdir_base": SESSIONS.name}
+# Tests run beside each other on few cores: ranks that wait make room, and nobody asks every time what devices the machine
+# has.
+THRIFTY = {"OMP_NUM_THREADS": "1", "OMPI_MCA_mpi_yield_when_idle": "1", "HWLOC_COMPONENTS": "-pci,-linuxio"}
 
 
 def environment(extra=None):
     """This process's environment without a launcher's variables, one thread a rank; None values are taken out."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith(LAUNCHER_PREFIXES)}
-    for name, value in (THRIFTY | (extra or {})).items():
+    own = {"OMPI_MCA_orte_tmpdir_base": tempfile.mkdtemp(prefix="", dir=SESSIONS.name)}
+    for name, value in (THRIFTY | own | (extra or {})).items():
         variables.pop(name, None)
         if value is not None:
             variables[name] = str(value)

@@ -12,6 +12,10 @@ namespace {
 using elbo::comm::find_launch;
 using elbo::comm::find_launch_without_pmi;
 using elbo::comm::Launch;
+using elbo::comm::stand_alone_without_launcher;
+
+// Open MPI's: no daemon for a process alone; no folder of its own in TMPDIR where false.
+constexpr const char *daemon_off = "OMPI_MCA_ess_singleton_isolated", *folder_off = "OMPI_MCA_orte_create_session_dirs";
 
 /// The environment of a launcher, and nobody else's, while it lives.
 class Environment {
@@ -23,6 +27,7 @@ public:
               "PMI_SIZE", "PMI_RANK", "PMIX_RANK", "MPI_LOCALNRANKS", "MPI_LOCALRANKID", "MV2_COMM_WORLD_SIZE",
               "MV2_COMM_WORLD_RANK", "PALS_SIZE", "PALS_RANKID", "FLUX_JOB_SIZE", "FLUX_TASK_RANK"})
             unsetenv(name);
+        for (const char* name : {"PMI_FD", "SLURM_STEP_ID", daemon_off, folder_off}) unsetenv(name);
         for (const auto& [name, value] : variables) setenv(name.c_str(), value.c_str(), 1);
     }
 };
@@ -83,6 +88,28 @@ TEST(Launcher, SrunThatGivesNoPmiIsFoundBeforeMpiStarts) {
 TEST(Launcher, ValuesThatAreNoNumbersAreIgnored) {
     const Environment odd({{"PMI_SIZE", "many"}, {"PMI_RANK", "0"}});
     EXPECT_FALSE(find_launch(false));
+}
+
+TEST(Launcher, AProcessAloneNeedsNoDaemonAndNoFolder) {
+    const Environment nothing(Environment::Variables{});
+    stand_alone_without_launcher();
+    EXPECT_STREQ(std::getenv(daemon_off), "1");
+    EXPECT_STREQ(std::getenv(folder_off), "0");
+
+    const Environment said(Environment::Variables{{folder_off, "1"}});
+    stand_alone_without_launcher();
+    EXPECT_STREQ(std::getenv(folder_off), "1");
+}
+
+TEST(Launcher, ALaunchersProcessesKeepTheirFolder) {
+    const Environment::Variables all[] = {
+        {{"OMPI_COMM_WORLD_SIZE", "1"}}, {{"PMIX_RANK", "0"}}, {{"PMI_FD", "7"}}, {{"SLURM_STEP_ID", "0"}}};
+    for (const Environment::Variables& variables : all) {
+        const Environment launcher(variables);
+        stand_alone_without_launcher();
+        EXPECT_EQ(std::getenv(daemon_off), nullptr) << variables.begin()->first;
+        EXPECT_EQ(std::getenv(folder_off), nullptr) << variables.begin()->first;
+    }
 }
 
 } // namespace

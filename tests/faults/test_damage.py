@@ -38,7 +38,7 @@ class Damage(faults.Case):
         run = self.damaged_run(name, contents, self.names[-1:])
         inspected = self.elbo("inspect", run / "checkpoints" / self.names[-1], expect=2)
         self.assertRegex(inspected.err, "damaged|cut short|neither|no checkpoint|in \"", f"{name}: {inspected}")
-        self.assertEqual(len(inspected.err.splitlines()), 1, inspected)
+        self.assertEqual(inspected.err.count("\n"), 1, inspected)
         again = self.train(f"output={run}")
         self.assertRegex(again.err, f"warning.*{self.names[-1]}", f"{name}: {again}")
         self.assertRegex(again.out, f"resume .*{self.names[-2]}", f"{name}: {again}")
