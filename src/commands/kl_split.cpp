@@ -30,19 +30,20 @@ model::KlSplit KlSplitting::split(const comm::Communicator& world, std::uint32_t
     world.broadcast(codes_);
     model::AggregatePosterior aggregate(mean(), log_variance());
     data::Statistics densities(aggregate.columns());
-    std::vector<float> z(latent_);
+    std::vector<float> codes(rows_of_a_piece * latent_);
     comm::in_order(
         world, (kept_ + rows_of_a_piece - 1) / rows_of_a_piece, comm::Makers::all,
         [&](std::size_t piece, std::vector<std::byte>& bytes) {
             const std::size_t first = piece * rows_of_a_piece, rows = std::min(rows_of_a_piece, kept_ - first);
             std::vector<double> found(rows * aggregate.columns());
+            const Matrix<float> z(codes.data(), rows, latent_);
             for (std::size_t i = 0; i < rows; ++i) {
                 const std::size_t n = first + i;
-                fill_normal({seed, Purpose::importance, 0}, number_of(n), 0, z);
+                fill_normal({seed, Purpose::importance, 0}, number_of(n), 0, z.row(i));
                 for (std::size_t d = 0; d < latent_; ++d)
-                    z[d] = mean()(n, d) + std::exp(0.5f * log_variance()(n, d)) * z[d];
-                aggregate.log_densities(n, z, std::span(found).subspan(i * aggregate.columns(), aggregate.columns()));
+                    z(i, d) = mean()(n, d) + std::exp(0.5f * log_variance()(n, d)) * z(i, d);
             }
+            aggregate.log_densities(first, z, {found.data(), rows, aggregate.columns()});
             const auto all = std::as_bytes(std::span(found));
             bytes.assign(all.begin(), all.end());
         },

@@ -2,6 +2,7 @@
 // 2016, "ELBO surgery"; Chen, Li, Grosse & Duvenaud 2018, "Isolating sources of disentanglement", section 2).
 #pragma once
 
+#include "numerics/memory.hpp"
 #include "numerics/view.hpp"
 
 #include <cstddef>
@@ -19,14 +20,28 @@ public:
     /// What log_densities() gives of a code: log p(z), log q(z | x_n), log q(z), and log q(z_d) of each dimension.
     std::size_t columns() const { return first_dimension + latent_; }
     static constexpr std::size_t first_dimension = 3;
-    /// out: [columns()], nats. z: [latent], a draw for sample n.
-    void log_densities(std::size_t n, std::span<const float> z, std::span<double> out);
+    /// out: [rows, columns()], nats. z: [rows, latent], draws for the samples from `first` on, one each.
+    void log_densities(std::size_t first, Matrix<const float> z, Matrix<double> out);
+
+    /// Of some samples, [latent, samples] each. highest: [latent], no less than a dimension's log_peak.
+    struct Gaussians {
+        Matrix<const float> mean, half_precision, log_peak;
+        std::span<const float> highest;
+    };
 
 private:
+    /// Of as many codes as are taken at once.
+    void densities_of(std::size_t first, Matrix<const float> z, Matrix<double> out);
+    /// joint, sums: what all samples gave for this code.
+    void finish(std::size_t n, std::span<const float> z, std::span<const float> joint, std::span<const double> sums,
+                std::span<double> out) const;
+
     std::size_t samples_, latent_;
-    std::vector<float> mean_, precision_, log_peak_; ///< [latent, N], so that a dimension's are side by side
+    std::size_t step_;                               ///< samples_ in whole cache lines
+    AlignedFloats mean_, half_precision_, log_peak_; ///< [latent, step], so that a dimension's are side by side
     std::vector<float> highest_;                     ///< of a dimension's log_peak
-    std::vector<float> joint_;                       ///< a value a sample, of the code in question
+    AlignedFloats joint_;                            ///< [codes at once, step], of the codes in question
+    std::vector<double> sums_;                       ///< [codes at once, latent], of theirs
 };
 
 /// E KL(q(z | x) || p(z)) = mutual_information + total_correlation + dimension_wise, in nats.

@@ -34,15 +34,25 @@ void bernoulli_in(Matrix<const float> logits, Matrix<const float> x, float scale
             const float* x_row = x.row(i).data() + begin;
             T* diff_row = wanted ? diff.row(i).data() + begin : nullptr;
             V terms = all(0), product = all(1);
-            simd::for_each_vector(std::min(block, x.columns() - begin), [&](auto at) HWY_ATTR {
-                const V l = at.load(logit_row), v = at.load(x_row);
-                const V e = simd::exp_of_negative(hn::Or(l, all(-0.0f)));
-                if (wanted) {
-                    const V sigmoid = hn::IfThenElse(hn::Lt(l, all(0)), e, all(1)) / (all(1) + e);
-                    at.store((sigmoid - v) * all(scale), diff_row);
+            simd::for_each_vectors<4>(std::min(block, x.columns() - begin), [&](auto at) HWY_ATTR {
+                constexpr std::size_t n = at.count;
+                V l[n], v[n], e[n];
+                ELBO_UNROLL for (std::size_t k = 0; k < n; ++k) {
+                    l[k] = at[k].load(logit_row);
+                    v[k] = at[k].load(x_row);
+                    e[k] = hn::Or(l[k], all(-0.0f));
                 }
-                terms = terms + hn::MulSub(v, l, simd::at_least(all(0), l));
-                product = hn::MulAdd(product, at.within(e), product);
+                simd::take_exp_of_negative(e);
+                if (wanted) {
+                    ELBO_UNROLL for (std::size_t k = 0; k < n; ++k) {
+                        const V sigmoid = hn::IfThenElse(hn::Lt(l[k], all(0)), e[k], all(1)) / (all(1) + e[k]);
+                        at[k].store((sigmoid - v[k]) * all(scale), diff_row);
+                    }
+                }
+                ELBO_UNROLL for (std::size_t k = 0; k < n; ++k) {
+                    terms = terms + hn::MulSub(v[k], l[k], simd::at_least(all(0), l[k]));
+                    product = hn::MulAdd(product, at[k].within(e[k]), product);
+                }
             });
             sum.add(simd::Whole{0}, terms - simd::log(product));
         }

@@ -58,6 +58,15 @@
 #include <cstddef>
 #include <cstdint>
 
+// A loop of constant length in full from the start, so that the vectors that it indexes are registers.
+#ifndef ELBO_UNROLL
+#ifdef __clang__
+#define ELBO_UNROLL _Pragma("unroll")
+#else
+#define ELBO_UNROLL _Pragma("GCC unroll 16")
+#endif
+#endif
+
 HWY_BEFORE_NAMESPACE();
 namespace elbo::simd::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
@@ -176,6 +185,28 @@ HWY_INLINE void for_each_vector(std::size_t n, const Kernel& kernel) {
     std::size_t i = 0;
     for (; i + step <= n; i += step) kernel(Whole{i});
     if (i < n) kernel(Part{i, n - i});
+}
+
+/// Places of n vectors of a range, one behind the other.
+template <class At, std::size_t n>
+struct Together {
+    static constexpr std::size_t count = n;
+    At first;
+    At operator[](std::size_t i) const {
+        At at = first;
+        at.begin += i * lanes();
+        return at;
+    }
+};
+
+/// kernel(at) for n vectors of a range at a time, at being n places Together; for those that are left, one.
+template <std::size_t n, class Kernel>
+HWY_INLINE void for_each_vectors(std::size_t count, const Kernel& kernel) {
+    const std::size_t step = lanes();
+    std::size_t i = 0;
+    for (; i + n * step <= count; i += n * step) kernel(Together<Whole, n>{{i}});
+    for (; i + step <= count; i += step) kernel(Together<Whole, 1>{{i}});
+    if (i < count) kernel(Together<Part, 1>{{i, count - i}});
 }
 
 /// Sums in double of the lanes of float vectors, in the order of add().

@@ -29,25 +29,33 @@ HWY_INLINE V log1p_of_unit(V x) {
 
 namespace internal {
 
-/// e^x = 2^n (1 + r + r^2 tail) with |r| up to log(2) / 2; n still with the number added that rounded it.
-struct Exponential {
-    V shifted, r, tail;
-    HWY_INLINE V mantissa() const { return hn::MulAdd(hn::MulAdd(tail, r, all(1)), r, all(1)); } ///< in [0.7, 1.42]
-    HWY_INLINE V mantissa_less_one() const { return hn::MulAdd(tail, r * r, r); }
+/// e^x = 2^k (1 + r + r^2 tail) with |r| up to log(2) / 2, of several vectors; k still with the number added that
+/// rounded it.
+template <std::size_t n>
+struct Exponentials {
+    V shifted[n], r[n], tail[n];
+    HWY_INLINE V mantissa(std::size_t i) const { return hn::MulAdd(hn::MulAdd(tail[i], r[i], all(1)), r[i], all(1)); }
+    HWY_INLINE V mantissa_less_one(std::size_t i) const { return hn::MulAdd(tail[i], r[i] * r[i], r[i]); }
 };
 
-/// For x within [-105, 89].
-HWY_INLINE Exponential exponential(V x) {
-    // x = n log 2 + r; adding 1.5 * 2^23 rounds to the integer n and leaves it in the low bits.
+/// For x within [-105, 89]. Operation by operation: each waits for the one before, and a processor looks ahead over
+/// some hundred instructions only.
+template <std::size_t n>
+HWY_INLINE Exponentials<n> exponentials(const V (&x)[n]) {
+    // x = k log 2 + r; adding 1.5 * 2^23 rounds to the integer k and leaves it in the low bits.
     const V shifter = all(12582912.0f);
-    const V shifted = hn::MulAdd(x, all(1.44269504f), shifter);
-    const V n = shifted - shifter;
-    V r = hn::NegMulAdd(n, all(0.693145751953125f), x);
-    r = hn::NegMulAdd(n, all(1.42860677e-06f), r);
-    V tail = hn::MulAdd(all(1.381499576e-03f), r, all(8.368639275e-03f));
-    tail = hn::MulAdd(tail, r, all(4.166837409e-02f));
-    tail = hn::MulAdd(tail, r, all(1.666652113e-01f));
-    return {shifted, r, hn::MulAdd(tail, r, all(4.999999404e-01f))};
+    Exponentials<n> e;
+    ELBO_UNROLL for (std::size_t i = 0; i < n; ++i) e.shifted[i] = hn::MulAdd(x[i], all(1.44269504f), shifter);
+    ELBO_UNROLL for (std::size_t i = 0; i < n; ++i) e.tail[i] = e.shifted[i] - shifter;
+    ELBO_UNROLL for (std::size_t i = 0; i < n; ++i) e.r[i] = hn::NegMulAdd(e.tail[i], all(0.693145751953125f), x[i]);
+    ELBO_UNROLL for (std::size_t i = 0; i < n; ++i) e.r[i] = hn::NegMulAdd(e.tail[i], all(1.42860677e-06f), e.r[i]);
+    ELBO_UNROLL for (std::size_t i = 0; i < n; ++i) {
+        e.tail[i] = hn::MulAdd(all(1.381499576e-03f), e.r[i], all(8.368639275e-03f));
+    }
+    ELBO_UNROLL for (std::size_t i = 0; i < n; ++i) e.tail[i] = hn::MulAdd(e.tail[i], e.r[i], all(4.166837409e-02f));
+    ELBO_UNROLL for (std::size_t i = 0; i < n; ++i) e.tail[i] = hn::MulAdd(e.tail[i], e.r[i], all(1.666652113e-01f));
+    ELBO_UNROLL for (std::size_t i = 0; i < n; ++i) e.tail[i] = hn::MulAdd(e.tail[i], e.r[i], all(4.999999404e-01f));
+    return e;
 }
 
 } // namespace internal
@@ -55,23 +63,35 @@ HWY_INLINE Exponential exponential(V x) {
 /// e^x, 2 ulp. Above 88.72 infinity; below -103.97 zero.
 HWY_INLINE V exp(V x) {
     const hn::RebindToSigned<D> integers;
-    const internal::Exponential e = internal::exponential(at_most(all(89), at_least(all(-105), x)));
+    const auto e = internal::exponentials({at_most(all(89), at_least(all(-105), x))});
     // Times 2^n in two steps, for results below and above the normal range.
-    const auto power = hn::BitCast(integers, e.shifted) - hn::BitCast(integers, all(12582912.0f));
+    const auto power = hn::BitCast(integers, e.shifted[0]) - hn::BitCast(integers, all(12582912.0f));
     const auto half = hn::ShiftRight<1>(power);
     const auto bias = hn::Set(integers, 127);
     const V scale_half = hn::BitCast(D(), hn::ShiftLeft<23>(half + bias));
     const V scale_rest = hn::BitCast(D(), hn::ShiftLeft<23>(power - half + bias));
-    return e.mantissa() * scale_half * scale_rest;
+    return e.mantissa(0) * scale_half * scale_rest;
 }
 
-/// e^x for x <= 0, 2 ulp, in fewer instructions: below -87 it stays at e^-87.
-HWY_INLINE V exp_of_negative(V x) {
+/// e^x for x <= 0 in place of each x, 2 ulp, in fewer instructions: below -87 it stays at e^-87.
+template <std::size_t n>
+HWY_INLINE void take_exp_of_negative(V (&x)[n]) {
     const hn::RebindToSigned<D> integers;
-    const internal::Exponential e = internal::exponential(at_least(all(-87), x));
-    // n is added to the exponent; the shifter's own bits leave by the shift.
-    const auto power = hn::ShiftLeft<23>(hn::BitCast(integers, e.shifted));
-    return hn::BitCast(D(), hn::BitCast(integers, e.mantissa()) + power);
+    ELBO_UNROLL for (std::size_t i = 0; i < n; ++i) x[i] = at_least(all(-87), x[i]);
+    const auto e = internal::exponentials(x);
+    ELBO_UNROLL for (std::size_t i = 0; i < n; ++i) x[i] = hn::MulAdd(e.tail[i], e.r[i], all(1));
+    ELBO_UNROLL for (std::size_t i = 0; i < n; ++i) x[i] = hn::MulAdd(x[i], e.r[i], all(1));
+    ELBO_UNROLL for (std::size_t i = 0; i < n; ++i) {
+        // k is added to the exponent; the shifter's own bits leave by the shift.
+        const auto power = hn::ShiftLeft<23>(hn::BitCast(integers, e.shifted[i]));
+        x[i] = hn::BitCast(D(), hn::BitCast(integers, x[i]) + power);
+    }
+}
+
+HWY_INLINE V exp_of_negative(V x) {
+    V one[] = {x};
+    take_exp_of_negative(one);
+    return one[0];
 }
 
 /// Natural logarithm, 3 ulp. log(0) is minus infinity, of a negative number NaN.
@@ -109,10 +129,10 @@ HWY_INLINE V log1p(V x) {
 HWY_INLINE V tanh(V x) {
     const hn::RebindToSigned<D> integers;
     const V a = at_most(all(9.5f), hn::Abs(x)); // from 9.02 on it is 1
-    const internal::Exponential e = internal::exponential(a + a);
-    const auto power = hn::ShiftLeft<23>(hn::BitCast(integers, e.shifted) + hn::Set(integers, 127));
+    const auto e = internal::exponentials({a + a});
+    const auto power = hn::ShiftLeft<23>(hn::BitCast(integers, e.shifted[0]) + hn::Set(integers, 127));
     const V scale = hn::BitCast(D(), power);
-    const V m = hn::MulAdd(scale, e.mantissa_less_one(), scale - all(1));
+    const V m = hn::MulAdd(scale, e.mantissa_less_one(0), scale - all(1));
     return hn::CopySign(m / (m + all(2)), x);
 }
 

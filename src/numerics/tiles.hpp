@@ -23,15 +23,6 @@ inline std::size_t panel_width(std::size_t columns_left) {
     return simd::lanes() * (widest > 2 && vectors == widest + 1 ? widest - 1 : std::min(vectors, widest));
 }
 
-// A loop of constant length in full from the start, so that the sums that it indexes are registers.
-#ifndef ELBO_UNROLL
-#ifdef __clang__
-#define ELBO_UNROLL _Pragma("unroll")
-#else
-#define ELBO_UNROLL _Pragma("GCC unroll 16")
-#endif
-#endif
-
 /// The columns of a panel: vectors, the last of them cut where the matrix ends within it.
 template <std::size_t vector_count, bool is_cut>
 struct Columns {

@@ -32,11 +32,11 @@ struct Drawn {
     Matrix<const float> log_variances() const { return {log_variance.data(), samples, latent}; }
     KlSplit split() const {
         AggregatePosterior aggregate(means(), log_variances());
-        std::vector<double> sums(aggregate.columns()), row(aggregate.columns());
-        for (std::size_t i = 0; i < samples; ++i) {
-            aggregate.log_densities(i, std::span(z).subspan(i * latent, latent), row);
-            for (std::size_t c = 0; c < row.size(); ++c) sums[c] += row[c] / static_cast<double>(samples);
-        }
+        std::vector<double> sums(aggregate.columns()), found(samples * sums.size());
+        const Matrix<double> densities(found.data(), samples, sums.size());
+        aggregate.log_densities(0, {z.data(), samples, latent}, densities);
+        for (std::size_t i = 0; i < samples; ++i)
+            for (std::size_t c = 0; c < sums.size(); ++c) sums[c] += densities(i, c) / static_cast<double>(samples);
         return split_kl(sums);
     }
     double kl() const {
@@ -51,7 +51,7 @@ TEST(AggregatePosterior, IsTheMixtureOfItsSamples) {
     AggregatePosterior aggregate(codes.means(), codes.log_variances());
     const float z[] = {0.3f, -1.2f, 0.8f};
     std::vector<double> found(aggregate.columns());
-    aggregate.log_densities(5, z, found);
+    aggregate.log_densities(5, {z, 1, 3}, {found.data(), 1, found.size()});
     double joint = 0, single[3] = {};
     for (std::size_t n = 0; n < 37; ++n) {
         double log_density = 0;
@@ -73,12 +73,30 @@ TEST(AggregatePosterior, IsTheMixtureOfItsSamples) {
     for (std::size_t d = 0; d < 3; ++d) EXPECT_NEAR(found[3 + d], std::log(single[d]), 1e-5);
 }
 
+/// Codes are taken some at a time and samples in blocks: neither shows.
+TEST(AggregatePosterior, OfManyCodesIsThatOfEach) {
+    const Drawn codes(611, 5, 1, 0.4);
+    AggregatePosterior aggregate(codes.means(), codes.log_variances());
+    const std::size_t first = 3, rows = 21, columns = aggregate.columns();
+    std::vector<double> together(rows * columns), alone(columns);
+    const Matrix<const float> z(codes.z.data(), codes.samples, codes.latent);
+    aggregate.log_densities(first, z.some_rows(first, rows), {together.data(), rows, columns});
+    for (std::size_t i = 0; i < rows; ++i) {
+        aggregate.log_densities(first + i, z.some_rows(first + i, 1), {alone.data(), 1, columns});
+        for (std::size_t c = 0; c < columns; ++c) EXPECT_EQ(together[i * columns + c], alone[c]) << i << ", " << c;
+        double density = 0;
+        for (std::size_t n = 0; n < codes.samples; ++n)
+            density += std::exp(log_normal(z(first + i, 0), codes.mean[n * 5], codes.log_variance[n * 5])) / 611;
+        EXPECT_NEAR(alone[AggregatePosterior::first_dimension], std::log(density), 1e-5) << i;
+    }
+}
+
 /// Far from all samples, and in 300 dimensions, where densities themselves are beyond any float.
 TEST(AggregatePosterior, DoesNotOverflow) {
     const Drawn codes(20, 300, 3, 0.01);
     AggregatePosterior aggregate(codes.means(), codes.log_variances());
     std::vector<double> found(aggregate.columns());
-    aggregate.log_densities(0, std::span(codes.z).first(300), found);
+    aggregate.log_densities(0, {codes.z.data(), 1, 300}, {found.data(), 1, found.size()});
     double own = -std::log(20.0);
     for (std::size_t d = 0; d < 300; ++d) own += log_normal(codes.z[d], codes.mean[d], codes.log_variance[d]);
     EXPECT_NEAR(found[2], own, 0.01) << "other samples are out of sight";
