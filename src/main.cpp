@@ -10,17 +10,43 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <iterator>
 #include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
 #include <thread>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
 namespace {
 
 using namespace elbo;
+
+template <class Value>
+struct NumberOf {
+    using type = Value;
+};
+template <class Value>
+struct NumberOf<std::optional<Value>> : NumberOf<Value> {};
+
+/// What is wrong with text as a number, empty where nothing is. CLI11 itself takes -3 for a large unsigned number.
+template <class Number>
+std::string wrong_number(const std::string& text) {
+    Number value{};
+    const char* const end = text.data() + text.size();
+    const auto [after, error] = std::from_chars(text.data(), end, value);
+    if (error == std::errc() && after == end) return "";
+    const char* const kind = std::is_floating_point_v<Number> ? "a number"
+                             : std::is_signed_v<Number>       ? "a whole number"
+                                                              : "a whole number from 0 on";
+    return fmt::format("expected {}{}, found '{}'", kind,
+                       error == std::errc::result_out_of_range ? " within its range" : "", text);
+}
 
 /// Adds an option to a command's parser, its value going to a place of the type that it has.
 struct AddOption {
@@ -33,6 +59,8 @@ struct AddOption {
     CLI::Option* operator()(Value* value) const {
         CLI::Option* option = parser.add_option(word.flags, *value, word.meaning)->type_name(word.type);
         if (word.range) option->check(CLI::Range(word.range->first, word.range->second));
+        using Number = typename NumberOf<Value>::type;
+        if constexpr (std::is_arithmetic_v<Number>) option->check(wrong_number<Number>);
         return word.shows_value ? option->capture_default_str() : option;
     }
 
@@ -46,6 +74,7 @@ struct AddOption {
     template <class Values>
     CLI::Option* add_list(Values& values) const {
         return parser.add_option(word.flags, values, word.meaning)
+            ->check(wrong_number<typename Values::value_type>)
             ->delimiter(',')
             ->allow_extra_args(false)
             ->type_name(word.type);

@@ -9,7 +9,8 @@
 
 namespace elbo::config {
 
-/// Puts "key.path=value" into the tree. Of several for one key the last counts.
+/// Puts "key.path=value" into the tree; "list[0].key=value" reaches into the items of a list. Of several for one key
+/// the last counts.
 void apply_overrides(Tree& root, const std::vector<std::string>& overrides, Mistakes& mistakes);
 
 /// Adds a mistake for each name that stands twice in one map, anywhere below.

@@ -15,8 +15,9 @@ namespace {
 
 constexpr std::string_view introduction[] = {
     "A configuration is a YAML file of the keys below; a dot stands for a map within a map. Any key can be overridden "
-    "on the command line as key=value, the value being YAML: training.epochs=40, model.encoder=[{dense: 100}]. Of two "
-    "keys that exclude each other the override removes the file's. {key} in output stands for another key's value.",
+    "on the command line as key=value, the value being YAML: training.epochs=40, model.encoder=[{dense: 100}], "
+    "model.encoder[0].dense=100 for the first item of a list. Of two keys that exclude each other the override removes "
+    "the file's. {key} in output stands for another key's value.",
     "A name is chosen as a word, with keys of its own as {name: {key: value}}, or, where it has a key of the same "
     "name, "
     "as {name: value, key: value}. The keys of optimizer.kind and optimizer.rate.decay stand beside them. "

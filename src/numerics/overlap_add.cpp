@@ -41,10 +41,7 @@ void overlap_add(const ConvolutionShape& s, const float* windows, std::span<floa
                     const std::size_t at = ox * step;
                     // Of a window's line, [first, end) falls on the image.
                     const std::size_t first = at < cut ? cut - at : 0, end = std::min(line, row + cut - at);
-                    if (first == 0 && end == line)
-                        add(from, line, to + at - cut);
-                    else if (first < end)
-                        add(from + first, end - first, to + at + first - cut);
+                    if (first < end) add(from + first, end - first, to + at + first - cut);
                 }
         }
 }

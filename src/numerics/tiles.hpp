@@ -94,7 +94,7 @@ HWY_INLINE V in_register(V v) {
     return v;
 }
 
-/// sum += x y, in the register that holds the sum: a compiler renames and spills them where they fill 32 registers.
+/// x y + sum, in the register that held the sum: a compiler renames and spills them where they fill 32 registers.
 HWY_INLINE V add_product(V x, V y, V sum) {
 #if HWY_TARGET <= HWY_AVX3
     asm("vfmadd231ps %2, %1, %0" : "+v"(sum.raw) : "v"(x.raw), "v"(y.raw)); // NOLINT(hicpp-no-assembler)

@@ -25,6 +25,14 @@ class Input(elbo_cli.Case):
         self.assertIn("--fresh", self.refused("train", "small.yaml", "--frsh"))
         self.assertIn("elbo train --reference", self.refused("train"))
 
+    def test_numbers_that_are_none(self):
+        samples = ("evaluate", "runs/x", "--samples")
+        for words, said in (((*samples, "1.5"), "--samples: expected a whole number from 0 on, found '1.5'"),
+                            ((*samples, "-3"), "--samples: expected a whole number from 0 on, found '-3'"),
+                            ((*samples, "9" * 30), "--samples: expected a whole number from 0 on within its range"),
+                            (("bench", "--bandwidth", "fast"), "--bandwidth: expected a number, found 'fast'")):
+            self.assertRegex(self.refused(*words), said)
+
     def test_every_mistake_of_a_configuration_at_once(self):
         (self.folder / "small.yaml").write_text(
             "output: runs/x\n"
@@ -46,6 +54,9 @@ class Input(elbo_cli.Case):
         self.assertRegex(self.refused("train", "small.yaml", "training.epoch=3"), "command line.*training.epochs")
         self.assertIn("command line", self.refused("train", "small.yaml", "training.epochs=soon"))
         self.assertIn("key=value", self.refused("train", "small.yaml", "fresh"))
+        self.assertIn("items [0] to [0]", self.refused("train", "small.yaml", "model.encoder[1].dense=3"))
+        self.assertIn("found 'x'", self.refused("train", "small.yaml", "model.encoder[0].dense=x"))
+        self.elbo("inspect", "small.yaml", "model.encoder[0].dense=17")
 
     def test_missing_and_wrong_files(self):
         self.assertIn("nowhere.yaml", self.refused("train", "nowhere.yaml"))

@@ -73,7 +73,8 @@ TEST(Fuzz, DamagedOverridesAreReadOrRefused) {
     Damage damage(7);
     std::size_t accepted = 0;
     for (int i = 0; i < 3000; ++i) {
-        static constexpr std::array<std::string_view, 6> overrides = {"training.epochs=40",
+        static constexpr std::array<std::string_view, 7> overrides = {"training.epochs=40",
+                                                                      "model.encoder[1].dense=30",
                                                                       "model.encoder=[{dense: 100, activation: tanh}]",
                                                                       "optimizer.rate={start: 1, decay: cosine}",
                                                                       "optimizer.rate.warmup=5",

@@ -72,6 +72,36 @@ TEST(Overrides, ReachIntoALikelihood) {
     EXPECT_EQ(config.model.likelihood.number("variance"), 0.5);
 }
 
+TEST(Overrides, ReachIntoTheItemsOfAList) {
+    const std::string three = valid_but("encoder: [{dense: 400}", "encoder: [{dense: 9}, {conv: 8}, {dense: 400}");
+    const Config config = read(three, {"model.encoder[0].dense=100", "model.encoder[1].conv=4",
+                                       "model.encoder[1].kernel=5", "model.encoder[2]={dense: 7, activation: tanh}"});
+    EXPECT_EQ(config.model.encoder[0].integer("dense"), 100);
+    EXPECT_EQ(config.model.encoder[1].integer("conv"), 4);
+    EXPECT_EQ(config.model.encoder[1].integer("kernel"), 5);
+    EXPECT_EQ(config.model.encoder[2].integer("dense"), 7);
+    EXPECT_EQ(config.model.encoder[2].text("activation"), "tanh");
+}
+
+TEST(Overrides, ItemsThatAListDoesNotHaveAreMistakes) {
+    const auto said = [](const std::string& text) {
+        const std::string place = "command line: " + text + ": ", found = mistakes(valid, {text});
+        return found.starts_with(place) ? found.substr(place.size()) : found;
+    };
+    const std::string most = std::to_string(read(valid, {}).model.encoder.size() - 1);
+    EXPECT_EQ(said("model.encoder[9].dense=5"), "model.encoder has the items [0] to [" + most + "]");
+    EXPECT_EQ(said("model.encoder[-1].dense=5"), "model.encoder has the items [0] to [" + most + "]");
+    EXPECT_EQ(said("model.encoder[0x].dense=5"), "model.encoder has the items [0] to [" + most + "]");
+    EXPECT_EQ(said("model.encoder[0.dense=5"), "model.encoder has the items [0] to [" + most + "]");
+    EXPECT_EQ(said("model.encoder.dense=5"),
+              "model.encoder is a list; name one of its items, as in model.encoder[0].dense");
+    EXPECT_EQ(said("model.encoder.1.dense=5"),
+              "model.encoder is a list; name one of its items, as in model.encoder[1]");
+    EXPECT_EQ(said("training[0]=5"), "training is a map, not a list");
+    EXPECT_EQ(said("[0]=5"), "the whole is a map, not a list");
+    EXPECT_EQ(said("model.encoder[0].kernl=5"), "unknown key; known: dense, activation");
+}
+
 TEST(Overrides, MistakesNameTheCommandLine) {
     EXPECT_EQ(mistakes(valid, {"training.epochs=x"}),
               "command line: training.epochs=x: expected an integer from 1 to 16777215, found 'x'");
