@@ -15,13 +15,14 @@ using MakePiece = std::function<void(std::size_t piece, std::vector<std::byte>& 
 /// Uses a piece, on rank 0 alone; pieces come in order.
 using UsePiece = std::function<void(std::size_t piece, std::span<const std::byte> bytes)>;
 
-/// Who makes pieces: all ranks in turn, piece p rank p modulo size; or one alone, rank 1 where there is one, while rank
-/// 0 uses them.
+/// Who makes pieces: all ranks, each the next one that nobody has, so that slower ones make fewer; or one alone, rank 1
+/// where there is one, while rank 0 uses them. Each rank's pieces ascend.
 enum class Makers { all, one };
 
-/// Pieces are made without blocking: a rank is at most two ahead of what rank 0 has taken. Where make or use throws,
-/// work ends, and all ranks throw AgreedError with the message of the lowest such piece, so that it does not depend on
-/// the number of ranks. Collective. A piece holds less than 2 GiB.
+/// Pieces are made without blocking: one at most three times as many as there are ranks before one that is still to be
+/// used, and none that is new while 64 MiB wait. Where make or use throws, work ends, and all ranks throw AgreedError
+/// with the message of the lowest such piece, so that it does not depend on the number of ranks. Collective. A piece
+/// holds less than 2 GiB.
 void in_order(const Communicator& world, std::size_t pieces, Makers makers, const MakePiece& make, const UsePiece& use);
 
 } // namespace elbo::comm

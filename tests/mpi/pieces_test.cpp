@@ -6,7 +6,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <numeric>
+#include <thread>
 
 namespace {
 
@@ -19,22 +21,20 @@ void make(std::size_t piece, std::vector<std::byte>& bytes) {
     bytes.assign(1 + piece * 7919 % 100000, static_cast<std::byte>(piece));
 }
 
-/// The rank that should make a piece.
-int maker_of(std::size_t piece, Makers makers) {
-    const int size = world().size();
-    return makers == Makers::all ? static_cast<int>(piece % static_cast<std::size_t>(size)) : std::min(1, size - 1);
-}
-
 TEST(Pieces, ComeInOrderFromTheirMakers) {
     constexpr std::size_t pieces = 50;
     for (const Makers makers : {Makers::all, Makers::one}) {
-        std::size_t made = 0;
+        std::size_t made = 0, last = 0;
         std::vector<std::size_t> used;
         comm::in_order(
             world(), pieces, makers,
             [&](std::size_t piece, std::vector<std::byte>& bytes) {
                 EXPECT_TRUE(bytes.empty());
-                EXPECT_EQ(world().rank(), maker_of(piece, makers));
+                if (makers == Makers::one) {
+                    EXPECT_EQ(world().rank(), std::min(1, world().size() - 1));
+                }
+                EXPECT_TRUE(made == 0 || piece > last) << "a rank's pieces ascend";
+                last = piece;
                 ++made;
                 make(piece, bytes);
             },
@@ -58,6 +58,37 @@ TEST(Pieces, ComeInOrderFromTheirMakers) {
             world(), 0, makers, [](std::size_t, std::vector<std::byte>&) { FAIL(); },
             [](std::size_t, std::span<const std::byte>) { FAIL(); });
     }
+}
+
+/// The last rank takes ten times as long as the others: these do its work.
+TEST(Pieces, SlowRanksMakeFewer) {
+    constexpr std::size_t pieces = 60;
+    const int last = world().size() - 1;
+    std::size_t used = 0;
+    std::int64_t made = 0;
+    comm::in_order(
+        world(), pieces, Makers::all,
+        [&](std::size_t piece, std::vector<std::byte>& bytes) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(world().rank() == last ? 20 : 2));
+            ++made;
+            make(piece, bytes);
+        },
+        [&](std::size_t piece, std::span<const std::byte>) { EXPECT_EQ(piece, used++); });
+    const std::vector<std::int64_t> counts = world().gather(made);
+    EXPECT_EQ(std::accumulate(counts.begin(), counts.end(), std::int64_t{0}), 60);
+    if (world().size() > 1) {
+        EXPECT_LT(counts.back(), 60 / world().size());
+    }
+}
+
+TEST(Pieces, FewOrNone) {
+    for (const Makers makers : {Makers::all, Makers::one})
+        for (std::size_t pieces = 0; pieces < 12; ++pieces) {
+            std::size_t used = 0;
+            comm::in_order(world(), pieces, makers, make,
+                           [&](std::size_t piece, std::span<const std::byte>) { EXPECT_EQ(piece, used++); });
+            EXPECT_EQ(used, world().first() ? pieces : 0);
+        }
 }
 
 TEST(Pieces, TheFirstErrorEndsAllRanks) {
