@@ -25,19 +25,25 @@ int message_length(std::size_t bytes) {
     return static_cast<int>(bytes);
 }
 
-/// Who makes pieces beside rank 0, which begins with piece 0 where all make some; each helper has two from the start,
-/// and then a new one for each that rank 0 has received: so it has one to go on with meanwhile.
+/// Who makes pieces beside rank 0, which begins with piece 0 where all make some. Each helper has one or two from the
+/// start, and then a new one for each that rank 0 has received: with two it has one to go on with meanwhile.
 struct Helpers {
     Makers makers;
     int size;
+    std::size_t at_once;
     std::size_t count() const { return makers == Makers::all ? static_cast<std::size_t>(size) - 1 : 1; }
     bool has(int rank) const { return rank > 0 && static_cast<std::size_t>(rank) <= count(); }
-    std::size_t first_piece(int rank) const {
-        return (makers == Makers::all ? 1 : 0) + static_cast<std::size_t>(rank) - 1;
+    std::deque<std::size_t> first_pieces(int rank) const {
+        std::deque<std::size_t> pieces;
+        for (std::size_t i = 0; i < at_once; ++i)
+            pieces.push_back(first_piece() + i * count() + static_cast<std::size_t>(rank) - 1);
+        return pieces;
     }
-    std::size_t second_piece(int rank) const { return first_piece(rank) + count(); }
     /// The first piece that nobody has from the start.
-    std::size_t first_free() const { return first_piece(1) + 2 * count(); }
+    std::size_t first_free() const { return first_piece() + at_once * count(); }
+
+private:
+    std::size_t first_piece() const { return makers == Makers::all ? 1 : 0; }
 };
 
 /// The side of a rank that makes pieces for rank 0.
@@ -45,14 +51,12 @@ class Maker {
 public:
     Maker(const Communicator& world, const Helpers& helpers, std::size_t pieces)
         : comm_(handle_of(world)), pieces_(pieces) {
-        add(helpers.first_piece(world.rank()));
-        add(helpers.second_piece(world.rank()));
+        for (const std::size_t piece : helpers.first_pieces(world.rank())) add(piece);
     }
 
-    void run(const MakePiece& make) {
+    void run(const MakeLongPiece& make) {
         for (std::optional<std::size_t> piece = next(); piece; piece = next())
             if (!hand_over(*piece, make)) break;
-        pieces_ = owned_ = 0;
         while (unanswered_ > 0) answer();
         check(MPI_Waitall(2, sends_.data(), MPI_STATUSES_IGNORE), "MPI_Waitall");
         check(MPI_Send(nullptr, 0, MPI_BYTE, 0, end_tag, comm_), "MPI_Send");
@@ -60,21 +64,20 @@ public:
 
 private:
     void add(std::size_t piece) {
-        if (piece < pieces_) own_[owned_++] = piece;
+        if (piece < pieces_) own_.push_back(piece);
     }
 
     /// The piece to make now; none where rank 0 has no more.
     std::optional<std::size_t> next() {
-        while (owned_ == 0 && unanswered_ > 0) answer();
-        if (owned_ == 0) return std::nullopt;
-        const std::size_t piece = own_[0];
-        own_[0] = own_[1];
-        --owned_;
+        while (own_.empty() && unanswered_ > 0) answer();
+        if (own_.empty()) return std::nullopt;
+        const std::size_t piece = own_.front();
+        own_.pop_front();
         return piece;
     }
 
     /// False where the piece could not be made: then no other is of use.
-    bool hand_over(std::size_t piece, const MakePiece& make) {
+    bool hand_over(std::size_t piece, const MakeLongPiece& make) {
         std::vector<std::byte>& bytes = buffers_[turn_];
         check(MPI_Wait(&sends_[turn_], MPI_STATUS_IGNORE), "MPI_Wait");
         bytes.clear();
@@ -86,13 +89,13 @@ private:
         return tag == piece_tag;
     }
 
-    static Tag fill(std::size_t piece, const MakePiece& make, std::vector<std::byte>& bytes) {
+    static Tag fill(std::size_t piece, const MakeLongPiece& make, std::vector<std::byte>& bytes) {
         const auto tell = [&](const std::exception& error) {
             const auto text = std::as_bytes(std::span(std::string_view(error.what())));
             bytes.assign(text.begin(), text.end());
         };
         try {
-            make(piece, bytes);
+            make(piece, bytes, [] {});
             return piece_tag;
         } catch (const InputError& error) {
             tell(error);
@@ -109,13 +112,12 @@ private:
         check(MPI_Recv(&piece, 1, MPI_UINT64_T, 0, MPI_ANY_TAG, comm_, &status), "MPI_Recv");
         --unanswered_;
         if (status.MPI_TAG == next_tag) add(piece);
-        if (status.MPI_TAG == stop_tag) owned_ = pieces_ = 0;
+        if (status.MPI_TAG == stop_tag) own_.clear();
     }
 
     MPI_Comm comm_;
     std::size_t pieces_;
-    std::array<std::size_t, 2> own_{}; ///< to be made, ascending
-    std::size_t owned_ = 0;
+    std::deque<std::size_t> own_; ///< to be made, ascending
     std::array<std::vector<std::byte>, 2> buffers_;
     std::array<MPI_Request, 2> sends_ = {MPI_REQUEST_NULL, MPI_REQUEST_NULL};
     std::size_t turn_ = 0, unanswered_ = 0;
@@ -137,16 +139,15 @@ public:
         : comm_(handle_of(world)), helpers_(helpers), pieces_(pieces), end_(pieces), free_(helpers.first_free()) {
         made_by_.resize(static_cast<std::size_t>(world.size()));
         for (int rank = 1; helpers_.has(rank); ++rank)
-            made_by_[static_cast<std::size_t>(rank)] = {helpers_.first_piece(rank), helpers_.second_piece(rank)};
+            made_by_[static_cast<std::size_t>(rank)] = helpers_.first_pieces(rank);
     }
 
     /// Throws what `use`, or the making of the first piece that could not be made, threw.
-    void run(const MakePiece& make, const UsePiece& use) {
+    void run(const MakeLongPiece& make, const UsePiece& use) {
         const bool makes_too = helpers_.makers == Makers::all;
         if (makes_too && pieces_ > 0) make_own(0, make);
         while (used_ < pieces_) {
-            while (has_arrived()) receive();
-            give_to_waiting();
+            serve();
             if (use_next(use)) continue;
             if (makes_too && may_give())
                 make_own(free_++, make);
@@ -241,10 +242,15 @@ private:
         }
     }
 
-    void make_own(std::size_t piece, const MakePiece& make) {
+    void serve() {
+        while (has_arrived()) receive();
+        give_to_waiting();
+    }
+
+    void make_own(std::size_t piece, const MakeLongPiece& make) {
         Made made;
         try {
-            make(piece, made.bytes);
+            make(piece, made.bytes, [this] { serve(); });
         } catch (...) {
             made.failure = std::current_exception();
         }
@@ -278,21 +284,18 @@ private:
 };
 
 /// One process alone.
-void use_all(std::size_t pieces, const MakePiece& make, const UsePiece& use) {
+void use_all(std::size_t pieces, const MakeLongPiece& make, const UsePiece& use) {
     std::vector<std::byte> bytes;
     for (std::size_t piece = 0; piece < pieces; ++piece) {
         bytes.clear();
-        make(piece, bytes);
+        make(piece, bytes, [] {});
         use(piece, bytes);
     }
 }
 
-} // namespace
-
-void in_order(const Communicator& world, std::size_t pieces, Makers makers, const MakePiece& make,
-              const UsePiece& use) {
+void work(const Communicator& world, const Helpers& helpers, std::size_t pieces, const MakeLongPiece& make,
+          const UsePiece& use) {
     if (world.size() == 1) return world.on_first([&] { use_all(pieces, make, use); });
-    const Helpers helpers{makers, world.size()};
     std::exception_ptr failure;
     if (world.first()) {
         Collector collector(world, helpers, pieces);
@@ -308,6 +311,20 @@ void in_order(const Communicator& world, std::size_t pieces, Makers makers, cons
     world.on_first([&] {
         if (failure) std::rethrow_exception(failure);
     });
+}
+
+} // namespace
+
+void in_order(const Communicator& world, std::size_t pieces, Makers makers, const MakePiece& make,
+              const UsePiece& use) {
+    const auto make_brief = [&](std::size_t piece, std::vector<std::byte>& bytes, const Meanwhile&) {
+        make(piece, bytes);
+    };
+    work(world, {makers, world.size(), 2}, pieces, make_brief, use);
+}
+
+void in_order(const Communicator& world, std::size_t pieces, const MakeLongPiece& make, const UsePiece& use) {
+    work(world, {Makers::all, world.size(), 1}, pieces, make, use);
 }
 
 } // namespace elbo::comm

@@ -25,4 +25,12 @@ enum class Makers { all, one };
 /// holds less than 2 GiB.
 void in_order(const Communicator& world, std::size_t pieces, Makers makers, const MakePiece& make, const UsePiece& use);
 
+/// To be called now and then while a piece is made.
+using Meanwhile = std::function<void()>;
+using MakeLongPiece = std::function<void(std::size_t piece, std::vector<std::byte>& bytes, const Meanwhile& meanwhile)>;
+
+/// The same by all ranks, of pieces that take seconds: no rank has another beside the one that it makes, so that all
+/// end together, and rank 0 serves the others meanwhile.
+void in_order(const Communicator& world, std::size_t pieces, const MakeLongPiece& make, const UsePiece& use);
+
 } // namespace elbo::comm

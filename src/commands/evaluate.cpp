@@ -89,9 +89,13 @@ public:
         world.on_first([&] { introduce(); });
         began_ = Clock::now();
         comm::in_order(
-            world, blocks(), comm::Makers::all,
-            [&](std::size_t block, std::vector<std::byte>& bytes) { estimate(block, bytes); },
+            world, blocks(),
+            [&](std::size_t block, std::vector<std::byte>& bytes, const comm::Meanwhile& meanwhile) {
+                sampler_->tell(meanwhile);
+                estimate(block, bytes);
+            },
             [&](std::size_t block, std::span<const std::byte> bytes) { take(block, bytes); });
+        sampler_->tell({});
         split_ = splitting_.split(world, asked_.seed());
         if (features_) features_->measure(terminal_);
         world.on_first([&] { conclude(); });

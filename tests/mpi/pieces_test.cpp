@@ -81,6 +81,42 @@ TEST(Pieces, SlowRanksMakeFewer) {
     }
 }
 
+/// Rank 0, which takes ten times as long, serves the others meanwhile.
+TEST(Pieces, LongOnesAreServedMeanwhile) {
+    constexpr std::size_t pieces = 60;
+    std::size_t used = 0;
+    std::int64_t made = 0;
+    comm::in_order(
+        world(), pieces,
+        [&](std::size_t piece, std::vector<std::byte>& bytes, const comm::Meanwhile& meanwhile) {
+            for (int part = 0; part < (world().first() ? 10 : 1); ++part) {
+                std::this_thread::sleep_for(std::chrono::milliseconds(2));
+                meanwhile();
+            }
+            ++made;
+            make(piece, bytes);
+        },
+        [&](std::size_t piece, std::span<const std::byte> bytes) {
+            std::vector<std::byte> expected;
+            make(piece, expected);
+            EXPECT_TRUE(std::equal(bytes.begin(), bytes.end(), expected.begin(), expected.end()));
+            EXPECT_EQ(piece, used++);
+        });
+    const std::vector<std::int64_t> counts = world().gather(made);
+    EXPECT_EQ(std::accumulate(counts.begin(), counts.end(), std::int64_t{0}), 60);
+    if (world().size() > 1) {
+        EXPECT_LT(counts.front(), 60 / world().size());
+    }
+    for (const std::size_t bad : {0, 1, 5, 59}) {
+        const auto fail_at = [&](std::size_t piece, std::vector<std::byte>&, const comm::Meanwhile& meanwhile) {
+            meanwhile();
+            if (piece >= bad) fail("piece {}", piece);
+        };
+        const auto work = [&] { comm::in_order(world(), pieces, fail_at, [](auto&&...) {}); };
+        EXPECT_EQ(message_of<comm::AgreedError>(work), "piece " + std::to_string(bad));
+    }
+}
+
 TEST(Pieces, FewOrNone) {
     for (const Makers makers : {Makers::all, Makers::one})
         for (std::size_t pieces = 0; pieces < 12; ++pieces) {
