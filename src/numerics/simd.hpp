@@ -79,14 +79,14 @@ HWY_INLINE V all(float x) { return hn::Set(D(), x); }
 
 /// x, but at least or at most so much. NaN stays NaN: of two operands, x86 returns the second where one is no number.
 HWY_INLINE V at_least(V least, V x) {
-#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
     return hn::Max(least, x);
 #else
     return hn::IfThenElse(hn::Lt(x, least), least, x);
 #endif
 }
 HWY_INLINE V at_most(V most, V x) {
-#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
     return hn::Min(most, x);
 #else
     return hn::IfThenElse(hn::Gt(x, most), most, x);
