@@ -177,6 +177,16 @@ private:
         std::exception_ptr failure; ///< rank 0's own
     };
 
+    /// With the memory of a piece that was used.
+    Made empty() {
+        Made made;
+        if (spare_.empty()) return made;
+        made.bytes = std::move(spare_.back());
+        made.bytes.clear();
+        spare_.pop_back();
+        return made;
+    }
+
     /// The next message of any maker, when it is there.
     MPI_Status probe() const {
         MPI_Status status;
@@ -205,7 +215,7 @@ private:
 
     void receive() {
         const MPI_Status message = probe();
-        Made made;
+        Made made = empty();
         made.tag = take(message, made.bytes);
         if (made.tag == end_tag) {
             ++ended_;
@@ -248,7 +258,7 @@ private:
     }
 
     void make_own(std::size_t piece, const MakeLongPiece& make) {
-        Made made;
+        Made made = empty();
         try {
             make(piece, made.bytes, [this] { serve(); });
         } catch (...) {
@@ -261,11 +271,12 @@ private:
     bool use_next(const UsePiece& use) {
         const auto found = held_.find(used_);
         if (found == held_.end()) return false;
-        const Made& made = found->second;
+        Made& made = found->second;
         if (made.failure) std::rethrow_exception(made.failure);
         if (made.tag != piece_tag) throw_told(made.tag, made.bytes);
         use(used_++, made.bytes);
         held_bytes_ -= made.bytes.size();
+        spare_.push_back(std::move(made.bytes));
         held_.erase(found);
         return true;
     }
@@ -281,6 +292,7 @@ private:
     std::size_t ended_ = 0;                        ///< so many makers have
     std::map<std::size_t, Made> held_;
     std::size_t held_bytes_ = 0;
+    std::vector<std::vector<std::byte>> spare_;
 };
 
 /// One process alone.

@@ -62,11 +62,21 @@ class Disk(faults.Case):
 
     def read_only(self, folder):
         """What is open stays writable, as with a disk whose errors made it read-only; new files cannot be made."""
-        mount("--bind", folder, folder)
-        mount("-o", "remount,bind,ro", folder)
+        def refuses_new_files():
+            """Not while one is being written through this mount: it is busy then."""
+            mount("--bind", folder, folder)
+            remount = subprocess.run(["mount", "-o", "remount,bind,ro", folder], stderr=subprocess.PIPE, check=False)
+            if remount.returncode == 0:
+                return True
+            self.assertIn(b"busy", remount.stderr)
+            self.writable_again(folder)
+            return False
+
+        elbo_cli.wait_until(refuses_new_files, 20, f"{folder} stays busy")
 
     def writable_again(self, folder):
-        subprocess.run(["umount", folder], check=True)
+        elbo_cli.wait_until(lambda: subprocess.run(["umount", folder], check=False).returncode == 0, 20,
+                            f"{folder} cannot be unmounted")
 
     def expect_older_whole(self):
         """Every checkpoint that stands there, whatever its age."""
