@@ -29,7 +29,7 @@ struct Figures {
     training::Measured measured;
     std::optional<training::Overlap> overlap; ///< where there are several nodes
     double gflops = 0, peak_gflops = 0;
-    double peak_fp32 = 0;                       ///< where another precision is measured
+    std::optional<double> peak_fp32{};          ///< where another precision is measured
     std::size_t bytes_sent = 0, bytes_read = 0; ///< of gradients, a step
     std::uint64_t messages = 0;                 ///< between nodes, a step, the most of any rank
     Allocations allocations;                    ///< the most of any rank, a step, rounded up
@@ -75,16 +75,17 @@ double core_share(const comm::Communicator& node, int threads) {
     return std::min(1.0, there / (cores.ranks * threads));
 }
 
-/// Of all ranks at once, each on its threads, as they are while they train; of fp32 where the vectors have no bf16.
-/// What is measured is a thread's best moment, so that ranks that take turns on a core count for one between them.
+/// Of all ranks at once, each on its threads, as they are while they train; of bf16 that of its products or, where
+/// these are slower, of multiply-adds of floats, into which it can be widened. What is measured is a thread's best
+/// moment, so that ranks that take turns on a core count for one between them.
 double peak_gflops(const comm::Nodes& nodes, Precision precision, std::size_t threads) {
     const comm::Communicator& world = nodes.world();
     const int count = static_cast<int>(threads);
     const double share = core_share(nodes.node(), count);
     world.barrier();
-    std::optional<double> peak;
-    if (precision == Precision::bf16) peak = measured_peak_bf16(count);
-    double sum = share * (peak ? *peak : measured_peak(count));
+    double peak = measured_peak(count);
+    if (precision == Precision::bf16) peak = std::max(peak, measured_peak_bf16(count).value_or(0));
+    double sum = share * peak;
     world.sum(std::span(&sum, 1));
     return sum / 1e9;
 }
@@ -170,8 +171,9 @@ void print(const config::Config& config, const training::Trainer& trainer, const
                measured.steps / measured.rates.size());
     fmt::print("  GFLOP/s     {:.1f}, {:.1f} % of {:.1f} in plain multiply-adds, measured now\n", figures.gflops,
                100 * figures.gflops / figures.peak_gflops, figures.peak_gflops);
-    if (figures.peak_fp32 > figures.peak_gflops)
-        fmt::print("              fp32 is faster here: {:.1f} GFLOP/s at its peak\n", figures.peak_fp32);
+    // The two are measured one after the other, of which the second may have been disturbed.
+    if (figures.peak_fp32 && figures.peak_gflops < 1.2 * *figures.peak_fp32)
+        fmt::print("              bf16 has no higher peak here than fp32\n");
     print_phases(measured);
     fmt::print("\n  exchanged    {} a step read between ranks, {} sent to nodes\n",
                human_bytes(static_cast<double>(figures.bytes_read)),

@@ -112,7 +112,7 @@ void Dense::forward_by_panels(const Values& values, Matrix<const float> in, Matr
 }
 
 void Dense::forward(const Pass& pass, ConstAnyMatrix in, AnyMatrix out) {
-    if (pass.values.edition != 0 && direct_kernels_are_for(precision_) && out.precision() == Precision::fp32)
+    if (pass.values.edition != 0 && precision_ == Precision::fp32 && direct_kernels_are_for(precision_))
         return forward_by_panels(pass.values, in.as<float>(), out.as<float>());
     const std::span<const float> bias = pass.values.exact.subspan(bias_, units());
     if (product_adds_bias_)

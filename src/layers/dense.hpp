@@ -51,7 +51,7 @@ private:
     std::size_t slope_ = 0; ///< in the workspace, where the activation keeps it
     bool keeps_slope_;
     Product product_, diff_weight_, diff_in_;
-    std::optional<Panels> panels_; ///< [inputs, units] of the values of an edition
+    std::optional<Panels<float>> panels_; ///< [inputs, units] of the values of an edition
     std::uint64_t edition_ = 0;
 };
 

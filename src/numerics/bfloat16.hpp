@@ -14,6 +14,11 @@ struct BFloat16 {
     friend bool operator==(BFloat16, BFloat16) = default;
 };
 
+/// Two of them whose products with two others go into one sum: what CPUs' dot products of bf16 take.
+struct BFloat16Pair {
+    BFloat16 first{}, second{};
+};
+
 /// Exact.
 inline float to_float(BFloat16 x) { return std::bit_cast<float>(static_cast<std::uint32_t>(x.bits) << 16); }
 

@@ -1,5 +1,5 @@
-// Which kernels compute a convolution: elbo's own for floats on one thread, else oneDNN's; and for the gradient by
-// images of few channels a product whose windows are summed.
+// Which kernels compute a convolution: elbo's own on one thread, in bf16 only where oneDNN has no tiles for it, else
+// oneDNN's; and for the gradient by images of few channels a product whose windows are summed.
 #include "numerics/convolution.hpp"
 
 #include "base/error.hpp"
@@ -32,7 +32,8 @@ struct Convolution::Kernels {
     ConvolutionShape shape;
     OnednnConvolution library;
     std::optional<OverlapAdd> overlap_add{};   ///< where it is the faster way to the input
-    std::optional<DirectConvolution> direct{}; ///< made on first use
+    std::optional<DirectConvolution> direct{}; ///< made on first use, for one precision
+    Precision direct_precision{};
 
     void require(ConstAnyMatrix x, ConstAnyMatrix weight, ConstAnyMatrix y) const {
         const auto gaps = [](ConstAnyMatrix m) { return m.rows() > 1 && m.stride() != m.columns(); };
@@ -56,7 +57,10 @@ struct Convolution::Kernels {
     /// Null where oneDNN's kernels are for this precision.
     DirectConvolution* direct_for(Precision precision) {
         if (!direct_kernels_are_for(precision)) return nullptr;
-        if (!direct) direct.emplace(shape);
+        if (!direct || direct_precision != precision)
+            direct.emplace(shape, precision,
+                           precision == Precision::bf16 && multiplies_pairs_fast() ? Factors::pairs : Factors::floats);
+        direct_precision = precision;
         return &*direct;
     }
 };
@@ -101,13 +105,13 @@ void in_pieces(std::size_t rows, std::size_t piece, const RowHooks& hooks, const
 void Convolution::forward(ConstAnyMatrix x, ConstAnyMatrix weight, AnyMatrix y, const RowHooks& hooks) {
     kernels_->run(x, weight, y, [&] {
         DirectConvolution* const direct = kernels_->direct_for(x.precision());
-        if (direct != nullptr) direct->begin_forward(weight.as<float>().data());
+        if (direct != nullptr) direct->begin_forward(weight);
         in_pieces(x.rows(), direct ? direct->images_at_once() : x.rows(), hooks,
                   [&](std::size_t first, std::size_t count) {
                       const ConstAnyMatrix images = x.some_rows(first, count);
                       const AnyMatrix results = y.some_rows(first, count);
                       if (direct != nullptr)
-                          direct->forward(images.as<float>(), results.as<float>());
+                          direct->forward(images, results);
                       else
                           kernels_->library.run(Way::forward, images, weight, results);
                   });
@@ -118,7 +122,7 @@ void Convolution::back_to_input(ConstAnyMatrix diff_y, ConstAnyMatrix weight, An
     kernels_->run(diff_x, weight, diff_y, [&] {
         const bool few_channels = kernels_->overlap_add.has_value();
         DirectConvolution* const direct = few_channels ? nullptr : kernels_->direct_for(diff_y.precision());
-        if (direct != nullptr) direct->begin_back_to_input(weight.as<float>().data());
+        if (direct != nullptr) direct->begin_back_to_input(weight);
         in_pieces(diff_y.rows(), direct ? direct->images_at_once() : diff_y.rows(), hooks,
                   [&](std::size_t first, std::size_t count) {
                       const ConstAnyMatrix results = diff_y.some_rows(first, count);
@@ -126,7 +130,7 @@ void Convolution::back_to_input(ConstAnyMatrix diff_y, ConstAnyMatrix weight, An
                       if (few_channels)
                           (*kernels_->overlap_add)(results, weight, images);
                       else if (direct != nullptr)
-                          direct->back_to_input(results.as<float>(), images.as<float>());
+                          direct->back_to_input(results, images);
                       else
                           kernels_->library.run(Way::to_input, images, weight, results);
                   });
@@ -142,7 +146,7 @@ void Convolution::back_to_weight(ConstAnyMatrix x, ConstAnyMatrix diff_y, Matrix
                   [&](std::size_t first, std::size_t count) {
                       const ConstAnyMatrix images = x.some_rows(first, count), results = diff_y.some_rows(first, count);
                       if (direct != nullptr)
-                          direct->back_to_weight(images.as<float>(), results.as<float>());
+                          direct->back_to_weight(images, results);
                       else
                           kernels_->library.run(Way::to_weight, images, diff_weight, results);
                   });

@@ -95,6 +95,22 @@ const dnnl::engine& onednn_cpu() {
     return engine;
 }
 
+namespace {
+
+/// Instruction sets of x86 are sets of bits, of which a larger one has all. Elsewhere false.
+bool onednn_uses([[maybe_unused]] dnnl::cpu_isa instructions) {
+#if defined(__x86_64__)
+    const auto wanted = static_cast<unsigned>(instructions);
+    return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & wanted) == wanted;
+#else
+    return false;
+#endif
+}
+
+} // namespace
+
+bool onednn_has_tiles() { return onednn_uses(dnnl::cpu_isa::avx512_core_amx); }
+
 int onednn_threads() { return wanted_threads.load(std::memory_order_relaxed); }
 
 /// The OpenMP runtime is the one that oneDNN brought along, whichever compiler elbo is built with.
@@ -254,11 +270,8 @@ std::string matmul_instruction_set() {
 
 bool matmul_supports(Precision precision) {
     if (precision == Precision::fp32) return true;
-    // Instruction sets of x86 are sets of bits, of which a larger one has all.
-    constexpr auto bf16 = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
-    [[maybe_unused]] const auto here = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
 #if defined(__x86_64__)
-    if ((here & bf16) != bf16) return false;
+    if (!onednn_uses(dnnl::cpu_isa::avx512_core_bf16)) return false;
 #endif
     constexpr std::size_t extent = 64;
     const Layout layout{extent, extent, extent, extent, extent, extent, precision, Precision::fp32, 1};

@@ -10,6 +10,8 @@ const dnnl::engine& onednn_cpu();
 
 /// Threads that set_matmul_threads() asked for; 0: OpenMP's own number.
 int onednn_threads();
+/// Whether its kernels use tiles of bf16 (AMX), many times as fast as vectors.
+bool onednn_has_tiles();
 /// As allow_reference_kernels() said.
 bool reference_kernels_allowed();
 /// Has the calling thread's OpenMP take that number.

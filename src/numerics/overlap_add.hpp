@@ -8,6 +8,7 @@
 #include "numerics/memory.hpp"
 #include "numerics/window_product.hpp"
 
+#include <optional>
 #include <vector>
 
 namespace elbo {
@@ -23,19 +24,25 @@ public:
     void operator()(ConstAnyMatrix diff_y, ConstAnyMatrix weight, AnyMatrix diff_x);
 
 private:
-    void arrange(ConstAnyMatrix weight);
-    /// windows = diff_y weight, by elbo's own kernels or oneDNN's.
-    void multiply_places(ConstAnyMatrix diff_y, ConstAnyMatrix weight, Matrix<float> windows);
+    ConstAnyMatrix arranged(ConstAnyMatrix weight);
+    void gather(ConstAnyMatrix weight);
+    /// windows = diff_y weight, by elbo's own kernels. Rows have no gaps between them.
+    void multiply_places(ConstAnyMatrix diff_y, Matrix<float> windows);
+    void copy_image(AnyMatrix to) const;
+    std::size_t framed_line() const { return (shape_.width + 2 * shape_.padding) * shape_.channels; }
     std::size_t window() const { return shape_.kernel * shape_.kernel * shape_.channels; }
     std::size_t places() const { return shape_.out_height() * shape_.out_width(); }
 
     ConvolutionShape shape_;
     Product product_{Transpose::none};
     std::vector<std::size_t> weight_rows_; ///< where those of the arranged weight begin
-    Panels panels_;
-    std::size_t images_at_once_;            ///< so that their windows lie in the cache
-    AlignedFloats windows_, image_;         ///< [images, places, kernel, kernel, channels]; [height, width, channels]
+    Panels<float> panels_;
+    std::optional<Panels<BFloat16Pair>> pairs_; ///< where these are faster, of an even number of channels
+    std::size_t images_at_once_;                ///< so that their windows lie in the cache
+    AlignedFloats windows_;                     ///< [images, places, kernel, kernel, channels]
+    AlignedFloats framed_;                      ///< [height, width, channels], with padding around it
     AlignedFloats weight_, weight_rounded_; ///< [out channels, kernel, kernel, channels]; the latter holds BFloat16s
+    AlignedFloats widened_;                 ///< of bf16, made on first use: [images, places, out channels]
 };
 
 } // namespace elbo

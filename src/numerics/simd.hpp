@@ -129,7 +129,8 @@ struct Whole {
     V load(const float* from) const { return hn::LoadU(D(), from + begin); }
     void store(V v, float* to) const { hn::StoreU(v, D(), to + begin); }
     V load(const BFloat16* from) const { return widen(hn::LoadU(D16(), bits_of(from + begin))); }
-    void store(V v, BFloat16* to) const { hn::StoreU(round_to_bfloat16(v), D16(), bits_of(to + begin)); }
+    void store(V v, BFloat16* to) const { store(round_to_bfloat16(v), to); }
+    void store(V16 rounded, BFloat16* to) const { hn::StoreU(rounded, D16(), bits_of(to + begin)); }
     /// v with 0 in the lanes outside of the range.
     V within(V v) const { return v; }
 };
@@ -160,8 +161,8 @@ struct Part {
     V load(const BFloat16* from) const {
         return widen(hn::MaskedLoad(hn::FirstN(D16(), count), D16(), bits_of(from + begin)));
     }
-    void store(V v, BFloat16* to) const {
-        hn::BlendedStore(round_to_bfloat16(v), hn::FirstN(D16(), count), D16(), bits_of(to + begin));
+    void store(V16 rounded, BFloat16* to) const {
+        hn::BlendedStore(rounded, hn::FirstN(D16(), count), D16(), bits_of(to + begin));
     }
 #else
     // AVX2 has no masked instructions for 16 bits.
@@ -170,12 +171,13 @@ struct Part {
         for (std::size_t i = 0; i < count; ++i) buffer[i] = from[begin + i].bits;
         return widen(hn::Load(D16(), buffer));
     }
-    void store(V v, BFloat16* to) const {
+    void store(V16 rounded, BFloat16* to) const {
         HWY_ALIGN std::uint16_t buffer[HWY_MAX_BYTES / sizeof(float)];
-        hn::Store(round_to_bfloat16(v), D16(), buffer);
+        hn::Store(rounded, D16(), buffer);
         for (std::size_t i = 0; i < count; ++i) to[begin + i].bits = buffer[i];
     }
 #endif
+    void store(V v, BFloat16* to) const { store(round_to_bfloat16(v), to); }
 };
 
 /// kernel(at) for each vector of [0, n), at being a Whole or, for what is left, a Part.

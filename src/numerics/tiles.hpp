@@ -34,7 +34,9 @@ struct Columns {
         if (is_cut && vector + 1 == vectors) return simd::Part{begin, last}.load(from);
         return simd::Whole{begin}.load(from);
     }
-    HWY_INLINE void store(V v, float* to, std::size_t vector) const {
+    /// A vector of floats or of BFloat16s.
+    template <class Vector, class T>
+    HWY_INLINE void store(Vector v, T* to, std::size_t vector) const {
         const std::size_t begin = vector * simd::lanes();
         if (is_cut && vector + 1 == vectors) return simd::Part{begin, last}.store(v, to);
         simd::Whole{begin}.store(v, to);
@@ -105,7 +107,8 @@ HWY_INLINE V add_product(V x, V y, V sum) {
 }
 
 /// The same for a pointer.
-HWY_INLINE const float* in_register(const float* pointer) {
+template <class T>
+HWY_INLINE const T* in_register(const T* pointer) {
 #if HWY_ARCH_X86
     asm("" : "+r"(pointer)); // NOLINT(hicpp-no-assembler)
 #endif

@@ -5,6 +5,7 @@
 #include "numerics/matmul.hpp"
 
 #include <gtest/gtest.h>
+#include <hwy/targets.h>
 
 #include <random>
 #include <string>
@@ -67,7 +68,42 @@ void expect_near(const std::vector<float>& found, const std::vector<double>& exp
         ASSERT_NEAR(found[i], expected[i], tolerance * (1 + std::abs(expected[i]))) << i;
 }
 
-void expect_all_ways(const ConvolutionShape& s, std::size_t rows, Precision precision) {
+/// As Convolution, by elbo's own kernels in either precision.
+class OwnKernels {
+public:
+    OwnKernels(const ConvolutionShape& shape, Precision precision, Factors factors)
+        : kernels_(shape, precision, factors) {}
+    void forward(ConstAnyMatrix x, ConstAnyMatrix weight, AnyMatrix y) {
+        kernels_.begin_forward(weight);
+        in_pieces(x.rows(), [&](std::size_t first, std::size_t count) {
+            kernels_.forward(x.some_rows(first, count), y.some_rows(first, count));
+        });
+    }
+    void back_to_input(ConstAnyMatrix diff_y, ConstAnyMatrix weight, AnyMatrix diff_x) {
+        kernels_.begin_back_to_input(weight);
+        in_pieces(diff_y.rows(), [&](std::size_t first, std::size_t count) {
+            kernels_.back_to_input(diff_y.some_rows(first, count), diff_x.some_rows(first, count));
+        });
+    }
+    void back_to_weight(ConstAnyMatrix x, ConstAnyMatrix diff_y, Matrix<float> diff_weight) {
+        kernels_.begin_back_to_weight();
+        in_pieces(x.rows(), [&](std::size_t first, std::size_t count) {
+            kernels_.back_to_weight(x.some_rows(first, count), diff_y.some_rows(first, count));
+        });
+        kernels_.end_back_to_weight(diff_weight.data());
+    }
+
+private:
+    template <class Call>
+    void in_pieces(std::size_t rows, const Call& call) const {
+        for (std::size_t first = 0; first < rows; first += kernels_.images_at_once())
+            call(first, std::min(kernels_.images_at_once(), rows - first));
+    }
+    DirectConvolution kernels_;
+};
+
+template <class Kernels>
+void expect_all_ways(Kernels convolution, const ConvolutionShape& s, std::size_t rows, Precision precision) {
     SCOPED_TRACE(fmt::format("{} x {} x {} to {}, kernel {}, stride {}, padding {}, {} rows, {}", s.height, s.width,
                              s.channels, s.out_channels, s.kernel, s.stride, s.padding, rows, name_of(precision)));
     Stored x(uniform(rows * s.inputs(), 1), rows, precision), weight(uniform(s.weights(), 2), 1, precision);
@@ -78,7 +114,6 @@ void expect_all_ways(const ConvolutionShape& s, std::size_t rows, Precision prec
         by_input[in] += static_cast<double>(y.exact[out]) * weight.exact[w];
         by_weight[w] += static_cast<double>(x.exact[in]) * y.exact[out];
     });
-    Convolution convolution(s);
     Stored result(std::vector<float>(y.exact.size(), 77), rows, precision);
     Stored to_input(std::vector<float>(x.exact.size(), 77), rows, precision);
     Stored to_weight(std::vector<float>(weight.exact.size(), 77), 1, Precision::fp32);
@@ -91,18 +126,43 @@ void expect_all_ways(const ConvolutionShape& s, std::size_t rows, Precision prec
     expect_near(to_weight.read(), by_weight, 3e-5);
 }
 
+const ConvolutionShape shapes[] = {{8, 8, 1, 16, 4, 2, 1},  {8, 8, 16, 16, 4, 2, 1},  {7, 9, 3, 5, 3, 1, 1},
+                                   {9, 6, 5, 7, 3, 2, 0},   {11, 8, 2, 3, 5, 3, 2},   {4, 4, 32, 32, 1, 1, 0},
+                                   {5, 5, 33, 17, 4, 2, 1}, {6, 6, 4, 3, 6, 1, 0},    {7, 9, 8, 5, 3, 1, 1},
+                                   {6, 5, 6, 33, 5, 2, 4},  {64, 64, 3, 20, 4, 2, 1}, {9, 10, 9, 16, 2, 3, 1},
+                                   {7, 7, 16, 5, 1, 2, 0},  {10, 9, 12, 20, 3, 4, 1}};
+
 TEST(Convolution, AgreesWithPlainLoops) {
     for (const Precision precision : {Precision::fp32, Precision::bf16}) {
-        if (!matmul_supports(precision)) continue;
-        for (const ConvolutionShape& s :
-             {ConvolutionShape{8, 8, 1, 16, 4, 2, 1}, ConvolutionShape{8, 8, 16, 16, 4, 2, 1},
-              ConvolutionShape{7, 9, 3, 5, 3, 1, 1}, ConvolutionShape{9, 6, 5, 7, 3, 2, 0},
-              ConvolutionShape{11, 8, 2, 3, 5, 3, 2}, ConvolutionShape{4, 4, 32, 32, 1, 1, 0},
-              ConvolutionShape{5, 5, 33, 17, 4, 2, 1}, ConvolutionShape{6, 6, 4, 3, 6, 1, 0},
-              ConvolutionShape{7, 9, 8, 5, 3, 1, 1}, ConvolutionShape{6, 5, 6, 33, 5, 2, 4},
-              ConvolutionShape{64, 64, 3, 20, 4, 2, 1}, ConvolutionShape{9, 10, 9, 16, 2, 3, 1},
-              ConvolutionShape{7, 7, 16, 5, 1, 2, 0}, ConvolutionShape{10, 9, 12, 20, 3, 4, 1}})
-            for (const std::size_t rows : {1, 5}) expect_all_ways(s, rows, precision);
+        if (!direct_kernels_are_for(precision) && !matmul_supports(precision)) continue;
+        for (const ConvolutionShape& s : shapes)
+            for (const std::size_t rows : {1, 5}) expect_all_ways(Convolution(s), s, rows, precision);
+    }
+}
+
+/// Whichever of them Convolution takes on this CPU, and also where it has no instruction for pairs.
+TEST(DirectConvolution, AgreesWithPlainLoopsInPairsAndWidened) {
+    for (const Factors factors : {Factors::floats, Factors::pairs}) {
+        if (factors == Factors::pairs && (hwy::SupportedTargets() & HWY_AVX3) == 0)
+            GTEST_SKIP() << "products of pairs want AVX-512";
+        for (const ConvolutionShape& s : shapes)
+            for (const std::size_t rows : {1, 5})
+                expect_all_ways(OwnKernels(s, Precision::bf16, factors), s, rows, Precision::bf16);
+    }
+}
+
+/// What is not rounded where it is stored: from bf16 to floats.
+TEST(DirectConvolution, StoresFloatsToo) {
+    if ((hwy::SupportedTargets() & HWY_AVX3) == 0) GTEST_SKIP() << "products of pairs want AVX-512";
+    for (const ConvolutionShape& s : {ConvolutionShape{5, 5, 6, 17, 4, 2, 1}, ConvolutionShape{5, 5, 3, 17, 4, 2, 1}}) {
+        Stored x(uniform(2 * s.inputs(), 1), 2, Precision::bf16), weight(uniform(s.weights(), 2), 1, Precision::bf16);
+        std::vector<double> expected(2 * s.outputs());
+        for_each_product(s, 2, [&](std::size_t in, std::size_t w, std::size_t out) {
+            expected[out] += static_cast<double>(x.exact[in]) * weight.exact[w];
+        });
+        Stored y(std::vector<float>(2 * s.outputs(), 77), 2, Precision::fp32);
+        OwnKernels(s, Precision::bf16, Factors::pairs).forward(x.matrix(), weight.matrix(), y.matrix());
+        expect_near(y.exact, expected, 1e-5);
     }
 }
 
@@ -135,7 +195,7 @@ TEST(Segments, LeaveOutWhatLiesBeyondTheImage) {
 TEST(Convolution, OfRareShapesIsComputedInOtherLayoutsOrRefused) {
     allow_reference_kernels(false);
     for (const Precision precision : {Precision::fp32, Precision::bf16}) {
-        if (!matmul_supports(precision)) continue;
+        if (!direct_kernels_are_for(precision) && !matmul_supports(precision)) continue;
         for (const ConvolutionShape& s : rare_shapes) {
             const Convolution convolution(s);
             std::string refusal;
@@ -145,17 +205,17 @@ TEST(Convolution, OfRareShapesIsComputedInOtherLayoutsOrRefused) {
                 refusal = error.what();
             }
             if (refusal.empty()) {
-                expect_all_ways(s, 1, precision);
+                expect_all_ways(Convolution(s), s, 1, precision);
                 continue;
             }
             EXPECT_NE(refusal.find(fmt::format("a convolution of {} x {} x {}", s.height, s.width, s.channels)),
                       std::string::npos)
                 << refusal;
             EXPECT_NE(refusal.find("numerics.allow_reference"), std::string::npos) << refusal;
-            EXPECT_THROW(expect_all_ways(s, 1, precision), Error);
+            EXPECT_THROW(expect_all_ways(Convolution(s), s, 1, precision), Error);
             allow_reference_kernels(true);
             convolution.require_kernels(1, precision);
-            expect_all_ways(s, 1, precision);
+            expect_all_ways(Convolution(s), s, 1, precision);
             allow_reference_kernels(false);
         }
     }

@@ -44,14 +44,14 @@ struct Case {
           b(uniform(runs * length * columns, 2)) {}
     static std::size_t line_step() { return 11; }
     static std::size_t run_step() { return 5; }
-    Windows windows() const { return {memory.data(), lines, line_step(), places, 2, runs, run_step(), length}; }
+    Windows<float> windows() const { return {memory.data(), lines, line_step(), places, 2, runs, run_step(), length}; }
     double window(std::size_t line, std::size_t place, std::size_t row) const {
         return memory[line * line_step() + place * 2 + row / length * run_step() + row % length];
     }
 };
 
 void expect_product(const Case& c, std::span<const float> bias = {}) {
-    Panels b(c.runs * c.length, c.columns);
+    Panels<float> b(c.runs * c.length, c.columns);
     b.gather(c.b.data(), row_starts(b.rows(), c.columns), 1);
     const std::size_t place_step = c.columns + 2, line_step = c.places * place_step + 3;
     std::vector<float> found(c.lines * line_step, untouched);
@@ -73,7 +73,7 @@ void expect_product(const Case& c, std::span<const float> bias = {}) {
 void expect_transposed_product(const Case& c) {
     const std::size_t rows = c.runs * c.length, place_step = c.columns, line_step = c.places * place_step;
     const std::vector<float> b = uniform(c.lines * line_step, 3);
-    Panels sum(rows, c.columns);
+    Panels<float> sum(rows, c.columns);
     std::vector<float> found(rows * c.columns, 1), expected(found);
     sum.gather(found.data(), row_starts(rows, c.columns), 1);
     add_transposed_product(c.windows(), {b.data(), line_step, place_step}, sum);
@@ -126,12 +126,12 @@ TEST(WindowProduct, SumsOverManyLines) {
 TEST(WindowProduct, APlaceHasTheSameBitsInAnyCompany) {
     on_every_target([] {
         const Case whole(1, 13, 3, 120, 20);
-        Panels b(360, 20);
+        Panels<float> b(360, 20);
         b.gather(whole.b.data(), row_starts(360, 20), 1);
         std::vector<float> together(13 * 20), alone(20);
         multiply(whole.windows(), b, {together.data(), 0, 20});
         for (std::size_t place = 0; place < 13; ++place) {
-            Windows one = whole.windows();
+            Windows<float> one = whole.windows();
             one.data += place * one.place_step;
             one.places = 1;
             multiply(one, b, {alone.data(), 0, 20});
@@ -146,7 +146,7 @@ TEST(WindowProduct, TakesPartsOfRunsAndSeveralImages) {
         constexpr std::size_t columns = 20, images = 3, lines = 2, length = 3;
         for (const std::size_t places : {1, 2, 9}) {
             const Case whole(13, places, 4, 7, columns);
-            Windows part = whole.windows();
+            Windows<float> part = whole.windows();
             part.lines = lines;
             part.runs = 2;
             part.length = length;
@@ -154,7 +154,7 @@ TEST(WindowProduct, TakesPartsOfRunsAndSeveralImages) {
             part.image_step = 40;
             part.first_row = 7 + 2;
             part.row_step = 7;
-            Panels b(28, columns);
+            Panels<float> b(28, columns);
             b.gather(whole.b.data(), row_starts(28, columns), 1);
             const std::size_t line_step = places * columns, image_step = lines * line_step;
             std::vector<float> found(images * image_step);
@@ -178,10 +178,10 @@ TEST(WindowProduct, TakesPartsOfRunsAndSeveralImages) {
 
 TEST(WindowProduct, RefusesWhatDoesNotFit) {
     const Case c(1, 2, 2, 3, 4);
-    Panels b(5, 4);
+    Panels<float> b(5, 4);
     std::vector<float> result(8);
     EXPECT_THROW(multiply(c.windows(), b, {result.data(), 0, 4}), Error);
-    const Panels fits(6, 4);
+    const Panels<float> fits(6, 4);
     EXPECT_THROW(multiply(c.windows(), fits, {result.data(), 0, 4}, std::span(result).first(3)), Error);
     EXPECT_THROW(add_transposed_product(c.windows(), {result.data(), 0, 4}, b), Error);
 }
