@@ -50,14 +50,12 @@ const Format* find_format(std::string_view name) {
 }
 
 [[noreturn]] void reject_source(const std::string& source) {
-    std::string known;
-    for (const Format& format : formats())
-        known += fmt::format("{}{}: {}", known.empty() ? "" : "; ", format.name, format.meaning);
+    const std::string known = fmt::format("known: {}; elbo convert --help says what each is", joined(format_names()));
     std::error_code ignored;
-    if (!fs::exists(source, ignored)) {
-        reject("{}: no such file, folder or generator{} (known: {})", source, suggestion(source), known);
-    }
-    reject("{}: is in no format known to elbo (known: {}); --from names one", source, known);
+    if (fs::exists(source, ignored)) reject("{}: is in no format known to elbo ({}); --from names one", source, known);
+    if (find_format(source) != nullptr)
+        reject("{}: no such file or folder; a format is recognised, or named by --from {}", source, source);
+    reject("{}: no such file, folder or generator{} ({})", source, suggestion(source), known);
 }
 
 const Format& recognised_format(const std::string& source) {

@@ -332,7 +332,7 @@ class Recognition(Converting):
         for content in ("some words\nand more\n", "Dear all, hello\nyours, sincerely\n", "", "1,2\n3\n", bytes(1000),
                         gzip.compress(b"no table"), b"PK\x03\x04 no archive", b"\x93NUMPX\x01\x00", "1 2 3\n4 5 6\n"):
             message = self.refused(self.write("mystery", content))
-            self.assertIn("mystery: is in no format known to elbo (known: idx: ", message)
+            self.assertIn("mystery: is in no format known to elbo (known: idx, ", message)
             self.assertIn("--from names one", message)
 
     def test_a_name_says_what_is_wrong_with_a_file_that_is_nothing(self):

@@ -194,6 +194,7 @@ TEST(Convert, NamesWhatItDoesNotKnow) {
     };
     EXPECT_CONTAINS(message("sprits", ""), "did you mean sprites?");
     EXPECT_CONTAINS(message("nonsense/none", ""), "no such file, folder or generator (known: idx");
+    EXPECT_CONTAINS(message("idx", ""), "idx: no such file or folder; a format is recognised, or named by --from idx");
     EXPECT_CONTAINS(message("sprites", "idz"), "--from idz: no such format; did you mean idx?");
     EXPECT_CONTAINS(message("none", "idx"), "none: no such file");
     elbo::testing::write_bytes(folder / "a.doc", std::string_view("a letter, no table\n"));

@@ -21,6 +21,12 @@ void make(std::size_t piece, std::vector<std::byte>& bytes) {
     bytes.assign(1 + piece * 7919 % 100000, static_cast<std::byte>(piece));
 }
 
+void expect_made(std::size_t piece, std::span<const std::byte> bytes) {
+    std::vector<std::byte> expected;
+    make(piece, expected);
+    EXPECT_TRUE(std::equal(bytes.begin(), bytes.end(), expected.begin(), expected.end()));
+}
+
 TEST(Pieces, ComeInOrderFromTheirMakers) {
     constexpr std::size_t pieces = 50;
     for (const Makers makers : {Makers::all, Makers::one}) {
@@ -39,9 +45,7 @@ TEST(Pieces, ComeInOrderFromTheirMakers) {
                 make(piece, bytes);
             },
             [&](std::size_t piece, std::span<const std::byte> bytes) {
-                std::vector<std::byte> expected;
-                make(piece, expected);
-                EXPECT_TRUE(std::equal(bytes.begin(), bytes.end(), expected.begin(), expected.end()));
+                expect_made(piece, bytes);
                 used.push_back(piece);
             });
         EXPECT_EQ(world().gather(static_cast<std::int64_t>(used.size()))[0], 50);
@@ -97,9 +101,7 @@ TEST(Pieces, LongOnesAreServedMeanwhile) {
             make(piece, bytes);
         },
         [&](std::size_t piece, std::span<const std::byte> bytes) {
-            std::vector<std::byte> expected;
-            make(piece, expected);
-            EXPECT_TRUE(std::equal(bytes.begin(), bytes.end(), expected.begin(), expected.end()));
+            expect_made(piece, bytes);
             EXPECT_EQ(piece, used++);
         });
     const std::vector<std::int64_t> counts = world().gather(made);

@@ -111,10 +111,10 @@ class PairProduct : public testing::Test {
 };
 
 TEST_F(PairProduct, AgreesWithSumsInDouble) {
-    for (const std::size_t columns : {1, 3, 15, 16, 20, 32, 37, 48, 50, 64, 100})
-        for (const std::size_t places : {1, 5, 9, 14})
+    for (const std::size_t columns : {1, 3, 16, 20, 32, 48, 50, 100})
+        for (const std::size_t places : {1, 9, 14})
             for (const Case& c : {Case(1, places, 1, 1, columns), Case(3, places, 4, 7, columns),
-                                  Case(2, places, 3, 130, columns), Case(2, places, 0, 7, columns)}) {
+                                  Case(1, places, 3, 100, columns), Case(2, places, 0, 7, columns)}) {
                 SCOPED_TRACE(testing::Message() << c.lines << " x " << c.places << ", " << c.runs << " x " << c.length
                                                 << " to " << c.columns);
                 expect_product<float>(c, 0);
