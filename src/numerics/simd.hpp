@@ -58,9 +58,18 @@
 #include <cstddef>
 #include <cstdint>
 
+// With a check of every address GCC takes ten minutes for a file of unrolled kernels.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define ELBO_CHECKS_ADDRESSES 1
+#else
+#define ELBO_CHECKS_ADDRESSES 0
+#endif
+
 // A loop of constant length in full from the start, so that the vectors that it indexes are registers.
 #ifndef ELBO_UNROLL
-#ifdef __clang__
+#if ELBO_CHECKS_ADDRESSES
+#define ELBO_UNROLL
+#elif defined(__clang__)
 #define ELBO_UNROLL _Pragma("unroll")
 #else
 #define ELBO_UNROLL _Pragma("GCC unroll 16")

@@ -11,10 +11,11 @@ namespace simd = elbo::simd::HWY_NAMESPACE;
 namespace hn = simd::hn;
 using simd::V;
 
-/// Vectors of a panel at most, and rows of a tile of so many: there are 32 registers, or 16.
-constexpr std::size_t widest = HWY_TARGET <= HWY_AVX3 ? 3 : 2;
+/// Vectors of a panel at most, and rows of a tile of so many: there are 32 registers, or 16. Each number of rows is a
+/// function of its own.
+constexpr std::size_t widest = HWY_TARGET <= HWY_AVX3 ? 3 : 2, most_rows = ELBO_CHECKS_ADDRESSES ? 4 : 14;
 template <std::size_t vectors>
-constexpr std::size_t tile_rows = std::min<std::size_t>(14, (HWY_TARGET <= HWY_AVX3 ? 28 : 12) / vectors);
+constexpr std::size_t tile_rows = std::min<std::size_t>(most_rows, (HWY_TARGET <= HWY_AVX3 ? 28 : 12) / vectors);
 
 /// Floats in a row of the panel that begins where so many columns are left. A single vector makes too few sums for a
 /// tile, so none is left if the one before can do with less.
