@@ -49,6 +49,7 @@ struct PairProducts {
         }
         return hn::MulAdd(first(x), first(y), hn::MulAdd(second(x), second(y), sum));
     }
+    static HWY_INLINE V add(const BFloat16Pair* x, V y, V sum) { return add(all(x), y, sum); }
     template <class PanelColumns>
     static HWY_INLINE void store(PanelColumns columns, V sum, PairResult to, std::size_t vector) {
         if (to.rounded != nullptr)

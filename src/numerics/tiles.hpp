@@ -107,7 +107,17 @@ HWY_INLINE V add_product(V x, V y, V sum) {
 #endif
 }
 
-/// The same for a pointer.
+/// *x y + sum. AVX-512's multiply-add reads *x into every lane itself, without an instruction of its own.
+HWY_INLINE V add_product(const float* x, V y, V sum) {
+#if HWY_TARGET <= HWY_AVX3
+    asm("vfmadd231ps %2%{1to16%}, %1, %0" : "+v"(sum.raw) : "v"(y.raw), "m"(*x)); // NOLINT(hicpp-no-assembler)
+    return sum;
+#else
+    return hn::MulAdd(simd::all(*x), y, sum);
+#endif
+}
+
+/// As of a vector, for a pointer.
 template <class T>
 HWY_INLINE const T* in_register(const T* pointer) {
 #if HWY_ARCH_X86

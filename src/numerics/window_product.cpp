@@ -22,7 +22,10 @@ struct FloatProducts {
     static HWY_INLINE V all(const float* x) { return simd::all(*x); }
     static HWY_INLINE V vector(const float* x) { return simd::Whole{0}.load(x); }
     static HWY_INLINE const float* bits(const float* x) { return x; }
-    static HWY_INLINE V add(V x, V y, V sum) { return add_product(x, y, sum); }
+    template <class Factor>
+    static HWY_INLINE V add(Factor x, V y, V sum) {
+        return add_product(x, y, sum);
+    }
     template <class PanelColumns>
     static HWY_INLINE void store(PanelColumns columns, V sum, float* to, std::size_t vector) {
         columns.store(sum, to, vector);
