@@ -1,91 +1,32 @@
 // Products of windows against sums in double, on every instruction set: lines, runs and columns of odd numbers.
 #include "numerics/every_target.hpp"
-#include "numerics/window_product.hpp"
+#include "numerics/window_case.hpp"
 
 #include "base/error.hpp"
 
 #include <gtest/gtest.h>
 
 #include <cstring>
-#include <random>
 #include <vector>
 
 namespace elbo {
 namespace {
 
-constexpr float untouched = 123;
-
-std::vector<float> uniform(std::size_t count, unsigned seed) {
-    std::mt19937 generator(seed);
-    std::uniform_real_distribution<float> values(-1, 1);
-    std::vector<float> numbers(count);
-    for (float& x : numbers) x = values(generator);
-    return numbers;
-}
-
-std::vector<std::size_t> row_starts(std::size_t rows, std::size_t columns) {
-    std::vector<std::size_t> first;
-    for (std::size_t row = 0; row < rows; ++row) first.push_back(row * columns);
-    return first;
-}
-
-/// Windows that overlap: places two floats apart, lines and runs some more.
-struct Case {
-    std::size_t lines, places, runs, length, columns;
-    std::vector<float> memory, b;
-
-    Case(std::size_t line_count, std::size_t place_count, std::size_t run_count, std::size_t run, std::size_t width)
-        : lines(line_count),
-          places(place_count),
-          runs(run_count),
-          length(run),
-          columns(width),
-          memory(uniform(lines * line_step() + places * 2 + runs * run_step() + length, 1)),
-          b(uniform(runs * length * columns, 2)) {}
-    static std::size_t line_step() { return 11; }
-    static std::size_t run_step() { return 5; }
-    Windows<float> windows() const { return {memory.data(), lines, line_step(), places, 2, runs, run_step(), length}; }
-    double window(std::size_t line, std::size_t place, std::size_t row) const {
-        return memory[line * line_step() + place * 2 + row / length * run_step() + row % length];
-    }
-};
+using Case = WindowCase<float>;
 
 void expect_product(const Case& c, std::span<const float> bias = {}) {
-    Panels<float> b(c.runs * c.length, c.columns);
-    b.gather(c.b.data(), row_starts(b.rows(), c.columns), 1);
     const std::size_t place_step = c.columns + 2, line_step = c.places * place_step + 3;
     std::vector<float> found(c.lines * line_step, untouched);
-    multiply(c.windows(), b, {found.data(), line_step, place_step}, bias);
+    multiply(c.windows(), c.panels(), {found.data(), line_step, place_step}, bias);
     for (std::size_t line = 0; line < c.lines; ++line)
         for (std::size_t place = 0; place < c.places; ++place) {
-            const float* result = found.data() + line * line_step + place * place_step;
+            const float* const result = found.data() + line * line_step + place * place_step;
             for (std::size_t column = 0; column < c.columns; ++column) {
-                double sum = bias.empty() ? 0 : bias[column];
-                for (std::size_t row = 0; row < b.rows(); ++row)
-                    sum += c.window(line, place, row) * c.b[row * c.columns + column];
-                ASSERT_NEAR(result[column], sum, 2e-6 * static_cast<double>(b.rows() + 4)) << place << ' ' << column;
+                const double sum = c.expected(line, place, column) + (bias.empty() ? 0 : bias[column]);
+                ASSERT_NEAR(result[column], sum, 2e-6 * static_cast<double>(c.rows() + 4)) << place << ' ' << column;
             }
             ASSERT_EQ(result[c.columns], untouched);
             ASSERT_EQ(result[c.columns + 1], untouched);
-        }
-}
-
-void expect_transposed_product(const Case& c) {
-    const std::size_t rows = c.runs * c.length, place_step = c.columns, line_step = c.places * place_step;
-    const std::vector<float> b = uniform(c.lines * line_step, 3);
-    Panels<float> sum(rows, c.columns);
-    std::vector<float> found(rows * c.columns, 1), expected(found);
-    sum.gather(found.data(), row_starts(rows, c.columns), 1);
-    add_transposed_product(c.windows(), {b.data(), line_step, place_step}, sum);
-    sum.scatter(found.data(), row_starts(rows, c.columns), 1);
-    for (std::size_t row = 0; row < rows; ++row)
-        for (std::size_t column = 0; column < c.columns; ++column) {
-            double total = 1;
-            for (std::size_t line = 0; line < c.lines; ++line)
-                for (std::size_t place = 0; place < c.places; ++place)
-                    total += c.window(line, place, row) * b[line * line_step + place * place_step + column];
-            ASSERT_NEAR(found[row * c.columns + column], total, 2e-6 * static_cast<double>(c.lines * c.places + 4))
-                << row << ' ' << column;
         }
 }
 
@@ -96,8 +37,7 @@ TEST(WindowProduct, AgreesWithSumsInDouble) {
                 for (const Case& c :
                      {Case(1, places, 1, 1, columns), Case(3, places, 4, 7, columns), Case(2, places, 3, 130, columns),
                       Case(1, places, 2, 300, columns), Case(2, places, 0, 7, columns)}) {
-                    SCOPED_TRACE(
-                        fmt::format("{} x {} places, {} x {} to {}", c.lines, c.places, c.runs, c.length, c.columns));
+                    SCOPED_TRACE(c);
                     expect_product(c);
                     expect_transposed_product(c);
                 }
@@ -108,8 +48,8 @@ TEST(WindowProduct, AgreesWithSumsInDouble) {
 TEST(WindowProduct, BeginsAtTheBias) {
     on_every_target([] {
         for (const std::size_t columns : {3, 20, 37}) {
-            expect_product(Case(2, 9, 2, 7, columns), uniform(columns, 4));
-            expect_product(Case(1, 13, 2, 300, columns), uniform(columns, 5));
+            expect_product(Case(2, 9, 2, 7, columns), uniform<float>(columns, 4));
+            expect_product(Case(1, 13, 2, 300, columns), uniform<float>(columns, 5));
         }
     });
 }
@@ -126,8 +66,7 @@ TEST(WindowProduct, SumsOverManyLines) {
 TEST(WindowProduct, APlaceHasTheSameBitsInAnyCompany) {
     on_every_target([] {
         const Case whole(1, 13, 3, 120, 20);
-        Panels<float> b(360, 20);
-        b.gather(whole.b.data(), row_starts(360, 20), 1);
+        const Panels<float> b = whole.panels();
         std::vector<float> together(13 * 20), alone(20);
         multiply(whole.windows(), b, {together.data(), 0, 20});
         for (std::size_t place = 0; place < 13; ++place) {
@@ -154,18 +93,17 @@ TEST(WindowProduct, TakesPartsOfRunsAndSeveralImages) {
             part.image_step = 40;
             part.first_row = 7 + 2;
             part.row_step = 7;
-            Panels<float> b(28, columns);
-            b.gather(whole.b.data(), row_starts(28, columns), 1);
+            Panels<float> b = whole.panels();
             const std::size_t line_step = places * columns, image_step = lines * line_step;
             std::vector<float> found(images * image_step);
             multiply(part, b, {found.data(), line_step, columns, image_step});
             for (std::size_t i = 0; i < found.size(); ++i) {
                 const std::size_t image = i / image_step, line = i / line_step % lines, place = i / columns % places;
-                const float* const window = part.data + image * 40 + line * Case::line_step() + place * 2;
+                const float* const window = part.data + image * 40 + line * Case::line_step + place * Case::place_step;
                 double sum = 0;
                 for (std::size_t run = 0; run < 2; ++run)
                     for (std::size_t e = 0; e < length; ++e)
-                        sum += static_cast<double>(window[run * Case::run_step() + e]) *
+                        sum += static_cast<double>(window[run * Case::run_step + e]) *
                                whole.b[(9 + run * 7 + e) * columns + i % columns];
                 ASSERT_NEAR(found[i], sum, 1e-5) << places << ' ' << i;
             }
