@@ -10,7 +10,8 @@ in one run; a Markdown table of medians, with the part of the exchange that comp
 its backward pass; none: what the machine can. --seconds: of one measurement, about (3). key=value: for elbo, for
 example communication.route=direct. Needs root and two cores, and Open MPI.
 ELBO: the program (build/elbo); bench_scaling is looked for beside it. PEERS: a Python environment with torch, jax and
-optax (build/peers, which bench/peers.sh makes).
+optax (build/peers, which bench/peers.sh makes). MPITRAMPOLINE_LIB: a wrapper of Open MPI (MPIwrapper), through which JAX
+can use it; jax-mpi is measured where it is given.
 
 Hidden: (off + alone - together) / min(alone, backward), from seconds a step without exchange, of the exchange alone, of
 a step as it is, and of its backward pass, by each program's own measurement.
@@ -67,20 +68,20 @@ def outputs(commands, environment, seconds):
     return [out for out, _ in said]
 
 
-def last_object(text):
-    return json.loads(text.strip().splitlines()[-1])
-
-
 class Comparison:
     def __init__(self, cluster, options):
         self.cluster, self.options = cluster, options
         self.cores = [str(core) for core in sorted(os.sched_getaffinity(0))[:RANKS]]
         self.steps = None
 
+    def launch(self, command):
+        """The command, by mpirun on both hosts, a core each."""
+        return self.cluster.launch(["sh", "-c", ON_CORE, ",".join(self.cores), *command], (1,) * RANKS)
+
     def on_ranks(self, command):
         """The object that a program prints last that mpirun starts on both hosts."""
-        command = self.cluster.launch(["sh", "-c", ON_CORE, ",".join(self.cores), *command], (1,) * RANKS)
-        return last_object(outputs([command], elbo_cli.environment(), PATIENCE + 20 * self.options.seconds)[0])
+        said = outputs([self.launch(command)], elbo_cli.environment(), PATIENCE + 20 * self.options.seconds)[0]
+        return json.loads(said.strip().splitlines()[-1])
 
     def elbo(self):
         bench = self.on_ranks([elbo_cli.ELBO, "bench", *models.configuration(self.options.model),
@@ -99,14 +100,20 @@ class Comparison:
         # The same kernels' as elbo's, which measures it.
         return {"backward": self.backward, **{ours: found[theirs] for theirs, ours in REPLICATED.items()}}
 
-    def peer(self, program, *options):
-        """The slower rank's figures count: the other waits for it."""
+    def peer(self, program, *options, launched=False):
+        """The slower rank's figures count: the other waits for it. launched: by mpirun, which says who has which rank."""
         environment = elbo_cli.environment({"GLOO_SOCKET_IFNAME": "eth0", "PYTHONDONTWRITEBYTECODE": 1})
         command = [PEERS, ROOT / "bench/peers" / program, self.options.model, f"--batch={self.options.batch}",
                    f"--steps={self.steps}", f"--first={self.cluster.address(0)}:{PORT}", f"--ranks={RANKS}", *options]
-        commands = [self.cluster.inside(rank, ["taskset", "-c", core, *command, f"--rank={rank}"])
-                    for rank, core in enumerate(self.cores)]
-        found = [last_object(out) for out in outputs(commands, environment, PATIENCE + 40 * self.options.seconds)]
+        if launched:
+            commands = [self.launch(command)]
+        else:
+            commands = [self.cluster.inside(rank, ["taskset", "-c", core, *command, f"--rank={rank}"])
+                        for rank, core in enumerate(self.cores)]
+        said = "\n".join(outputs(commands, environment, PATIENCE + 40 * self.options.seconds))
+        found = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+        if len(found) != RANKS:
+            raise Failed(f"{len(found)} of {RANKS} ranks printed figures")
         return {key: max(one[key] for one in found) for key in found[0]}
 
     def ways(self):
@@ -114,7 +121,8 @@ class Comparison:
                 "replicated": self.replicated,
                 "torch": lambda: self.peer("torch_ranks.py"),
                 "torch-small": lambda: self.peer("torch_ranks.py", "--variant=small"),
-                "jax": lambda: self.peer("jax_ranks.py")}
+                "jax": lambda: self.peer("jax_ranks.py"),
+                "jax-mpi": lambda: self.peer("jax_ranks.py", "--variant=mpi", launched=True)}
 
     def prepare(self):
         """Limits the network, and sets how many steps the peers make; elbo without a limit tells."""
@@ -146,7 +154,7 @@ class Comparison:
 
 NAMES = {"elbo": "elbo", "replicated": "replicated, MPI_Allreduce after the backward pass",
          "torch": "torch, DistributedDataParallel, gloo", "torch-small": "the same, buckets of 1 MB",
-         "jax": "JAX, pmean, gloo"}
+         "jax": "JAX, pmean, gloo", "jax-mpi": "JAX, pmean, MPI"}
 
 
 def hidden(one):
@@ -177,7 +185,7 @@ def read_options():
     parser.add_argument("--way", choices=list(NAMES), action="append", help="one of them; may be given several times")
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     options = parser.parse_intermixed_args()
-    options.way = options.way or list(NAMES)
+    options.way = options.way or [name for name in NAMES if name != "jax-mpi" or "MPITRAMPOLINE_LIB" in os.environ]
     return options
 
 

@@ -2,9 +2,12 @@
 """jax_vae.py's training steps in several processes, a device each, gradients averaged by a jitted pmean over gloo.
 
 Prints a line of JSON, seconds a step: together (a step as it is), off (without exchange), backward (of it), alone (the
-gradient's all-reduce and nothing else). (JAX's other way on CPUs, mpi, needs MPItrampoline and a wrapper built for it.)
+gradient's all-reduce and nothing else). --variant mpi: over MPI, under mpirun, whose ranks count; MPITRAMPOLINE_LIB has
+to name a wrapper (MPIwrapper's libmpiwrapper.so) that was built with that MPI.
 """
+import atexit
 import json
+import os
 
 import jax
 import optax
@@ -13,7 +16,14 @@ from jax.sharding import NamedSharding, PartitionSpec as P
 import models
 
 arguments = models.arguments(__doc__)
-jax.config.update("jax_cpu_collectives_implementation", "gloo")
+over_mpi, status = arguments.variant == "mpi", 1
+if over_mpi:
+    arguments.rank = int(os.environ["OMPI_COMM_WORLD_RANK"])
+    # Collectives are made on the thread that called MPI_Init.
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
+    # Runs after JAX's own last act, MPI_Finalize: JAX 0.10 would go on to free communicators, at which MPI aborts.
+    atexit.register(lambda: os._exit(status))
+jax.config.update("jax_cpu_collectives_implementation", "mpi" if over_mpi else "gloo")
 jax.distributed.initialize(arguments.first, arguments.ranks, arguments.rank)
 import jax_vae as single  # makes arrays, so JAX has to know of the other processes
 
@@ -69,3 +79,4 @@ found = {"together": models.seconds_a_step(step, arguments.steps),
 alone(0)  # so that no process leaves before the others are done
 print(json.dumps(found), flush=True)
 jax.distributed.shutdown()
+status = 0
