@@ -30,6 +30,23 @@ void in_pieces(std::span<T> values, F&& piece) {
         piece(values.data() + begin, static_cast<int>(std::min(most, values.size() - begin)));
 }
 
+/// How a piece of work ended: what its error said, and the status that it asks for, 0 if there was none.
+struct Outcome {
+    std::string message;
+    int status = 0;
+};
+
+Outcome outcome_of(const std::function<void()>& work) {
+    try {
+        work();
+    } catch (const Error& error) {
+        return {error.what(), static_cast<int>(error.status())};
+    } catch (const std::exception& error) {
+        return {error.what(), static_cast<int>(Exit::failure)};
+    }
+    return {};
+}
+
 } // namespace
 
 /// MPI's communicator, freed with the last copy that uses it, unless it is the world.
@@ -102,60 +119,35 @@ void Communicator::broadcast(std::span<float> values) const {
     });
 }
 
-std::string Communicator::broadcast(const std::string& text) const {
+std::string Communicator::broadcast(const std::string& text, int from) const {
     if (!handle_) return text;
     std::uint64_t length = text.size();
-    check(MPI_Bcast(&length, 1, MPI_UINT64_T, 0, handle_->comm), "MPI_Bcast");
-    std::string copy = first() ? text : std::string(length, '\0');
-    in_pieces(std::span(copy.data(), copy.size()), [this](char* data, int count) {
-        check(MPI_Bcast(data, count, MPI_CHAR, 0, handle_->comm), "MPI_Bcast");
+    check(MPI_Bcast(&length, 1, MPI_UINT64_T, from, handle_->comm), "MPI_Bcast");
+    std::string copy = rank_ == from ? text : std::string(length, '\0');
+    in_pieces(std::span(copy.data(), copy.size()), [&](char* data, int count) {
+        check(MPI_Bcast(data, count, MPI_CHAR, from, handle_->comm), "MPI_Bcast");
     });
     return copy;
 }
 
 void Communicator::together(const std::function<void()>& work) const {
     if (!handle_) return work();
-    std::string message;
-    int status = 0;
-    try {
-        work();
-    } catch (const Error& error) {
-        message = error.what();
-        status = static_cast<int>(error.status());
-    } catch (const std::exception& error) {
-        message = error.what();
-        status = static_cast<int>(Exit::failure);
-    }
-    const int teller = static_cast<int>(least(status == 0 ? size_ : rank_));
+    Outcome outcome = outcome_of(work);
+    const int teller = static_cast<int>(least(outcome.status == 0 ? size_ : rank_));
     if (teller == size_) return;
 
-    const bool everywhere = most(status == 0 ? 1 : 0) == 0;
-    if (!everywhere) message = fmt::format("rank {} on {}: {}", rank_, host_, message);
-    std::uint64_t length = message.size();
-    check(MPI_Bcast(&length, 1, MPI_UINT64_T, teller, handle_->comm), "MPI_Bcast");
-    check(MPI_Bcast(&status, 1, MPI_INT, teller, handle_->comm), "MPI_Bcast");
-    message.resize(length);
-    check(MPI_Bcast(message.data(), static_cast<int>(length), MPI_CHAR, teller, handle_->comm), "MPI_Bcast");
-    throw AgreedError(message, static_cast<Exit>(status));
+    const bool everywhere = most(outcome.status == 0 ? 1 : 0) == 0;
+    if (!everywhere) outcome.message = fmt::format("rank {} on {}: {}", rank_, host_, outcome.message);
+    check(MPI_Bcast(&outcome.status, 1, MPI_INT, teller, handle_->comm), "MPI_Bcast");
+    throw AgreedError(broadcast(outcome.message, teller), static_cast<Exit>(outcome.status));
 }
 
 void Communicator::on_first(const std::function<void()>& work) const {
     if (!handle_) return work();
-    std::string message;
-    int status = 0;
-    if (first()) {
-        try {
-            work();
-        } catch (const Error& error) {
-            message = error.what();
-            status = static_cast<int>(error.status());
-        } catch (const std::exception& error) {
-            message = error.what();
-            status = static_cast<int>(Exit::failure);
-        }
-    }
-    check(MPI_Bcast(&status, 1, MPI_INT, 0, handle_->comm), "MPI_Bcast");
-    if (status != 0) throw AgreedError(broadcast(message), static_cast<Exit>(status));
+    Outcome outcome;
+    if (first()) outcome = outcome_of(work);
+    check(MPI_Bcast(&outcome.status, 1, MPI_INT, 0, handle_->comm), "MPI_Bcast");
+    if (outcome.status != 0) throw AgreedError(broadcast(outcome.message), static_cast<Exit>(outcome.status));
 }
 
 std::vector<std::int64_t> Communicator::gather(std::int64_t value) const {

@@ -43,9 +43,9 @@ public:
     /// Every rank's value, by rank.
     std::vector<std::int64_t> gather(std::int64_t value) const;
     std::vector<std::string> gather(const std::string& text) const;
-    /// Rank 0's values for everybody.
+    /// Rank 0's values, or the text of rank `from`, for everybody.
     void broadcast(std::span<float> values) const;
-    std::string broadcast(const std::string& text) const;
+    std::string broadcast(const std::string& text, int from = 0) const;
 
     /// Runs `work`, which makes no collective call, on every rank. Where it throws on one or more, all ranks throw
     /// AgreedError with the message of the lowest of them, which names that rank and host if some ranks did not fail
