@@ -1,6 +1,6 @@
 // The command line of elbo: a table of commands, and the one place where errors are caught.
-#include "base/error.hpp"
 #include "base/text.hpp"
+#include "base/verdict.hpp"
 #include "comm/communicator.hpp"
 #include "commands/commands.hpp"
 #include "commands/completion.hpp"
@@ -208,12 +208,12 @@ Exit run(const std::vector<std::string>& words) {
 
 /// For errors found before MPI knows the ranks: one message, not one a rank. mpirun ends all ranks as soon as one
 /// has failed, so the others give rank 0 the time to speak.
-Exit speak_of(const char* message, Exit status) {
+Exit speak_of(const Verdict& verdict) {
     if (comm::launched_rank() == 0)
-        fmt::print(stderr, "elbo: {}\n", message);
+        fmt::print(stderr, "elbo: {}\n", verdict.message);
     else
         std::this_thread::sleep_for(std::chrono::milliseconds(500));
-    return status;
+    return verdict.status;
 }
 
 } // namespace
@@ -222,10 +222,8 @@ int main(int argc, char** argv) {
     Exit status = Exit::failure;
     try {
         status = run({argv + 1, argv + argc});
-    } catch (const Error& error) {
-        status = speak_of(error.what(), error.status());
     } catch (const std::exception& error) {
-        status = speak_of(error.what(), Exit::failure);
+        status = speak_of(verdict_of(error));
     }
     return static_cast<int>(status);
 }

@@ -1,6 +1,7 @@
 #include "comm/communicator.hpp"
 
 #include "base/fault.hpp"
+#include "base/verdict.hpp"
 #include "comm/launcher.hpp"
 #include "comm/mpi_call.hpp"
 
@@ -30,21 +31,21 @@ void in_pieces(std::span<T> values, F&& piece) {
         piece(values.data() + begin, static_cast<int>(std::min(most, values.size() - begin)));
 }
 
-/// How a piece of work ended: what its error said, and the status that it asks for, 0 if there was none.
-struct Outcome {
-    std::string message;
-    int status = 0;
-};
-
-Outcome outcome_of(const std::function<void()>& work) {
+/// How a piece of work ended; Exit::done where nothing was thrown.
+Verdict outcome_of(const std::function<void()>& work) {
     try {
         work();
-    } catch (const Error& error) {
-        return {error.what(), static_cast<int>(error.status())};
     } catch (const std::exception& error) {
-        return {error.what(), static_cast<int>(Exit::failure)};
+        return verdict_of(error);
     }
     return {};
+}
+
+/// The status that one rank ends with, on all.
+Exit agree(Exit status, int from, MPI_Comm comm) {
+    int number = static_cast<int>(status);
+    check(MPI_Bcast(&number, 1, MPI_INT, from, comm), "MPI_Bcast");
+    return static_cast<Exit>(number);
 }
 
 } // namespace
@@ -132,22 +133,22 @@ std::string Communicator::broadcast(const std::string& text, int from) const {
 
 void Communicator::together(const std::function<void()>& work) const {
     if (!handle_) return work();
-    Outcome outcome = outcome_of(work);
-    const int teller = static_cast<int>(least(outcome.status == 0 ? size_ : rank_));
+    Verdict outcome = outcome_of(work);
+    const bool well = outcome.status == Exit::done;
+    const int teller = static_cast<int>(least(well ? size_ : rank_));
     if (teller == size_) return;
 
-    const bool everywhere = most(outcome.status == 0 ? 1 : 0) == 0;
+    const bool everywhere = most(well ? 1 : 0) == 0;
     if (!everywhere) outcome.message = fmt::format("rank {} on {}: {}", rank_, host_, outcome.message);
-    check(MPI_Bcast(&outcome.status, 1, MPI_INT, teller, handle_->comm), "MPI_Bcast");
-    throw AgreedError(broadcast(outcome.message, teller), static_cast<Exit>(outcome.status));
+    const Exit status = agree(outcome.status, teller, handle_->comm);
+    throw AgreedError(broadcast(outcome.message, teller), status);
 }
 
 void Communicator::on_first(const std::function<void()>& work) const {
     if (!handle_) return work();
-    Outcome outcome;
-    if (first()) outcome = outcome_of(work);
-    check(MPI_Bcast(&outcome.status, 1, MPI_INT, 0, handle_->comm), "MPI_Bcast");
-    if (outcome.status != 0) throw AgreedError(broadcast(outcome.message), static_cast<Exit>(outcome.status));
+    const Verdict outcome = first() ? outcome_of(work) : Verdict();
+    const Exit status = agree(outcome.status, 0, handle_->comm);
+    if (status != Exit::done) throw AgreedError(broadcast(outcome.message), status);
 }
 
 std::vector<std::int64_t> Communicator::gather(std::int64_t value) const {

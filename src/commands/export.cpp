@@ -58,9 +58,7 @@ void write(const fs::path& file, const std::string& bytes, bool force) {
 void write_files(const training::Trained& trained, const ExportOptions& options) {
     const onnx::Files files = onnx::files_of(*trained.model, trained.values.span(), notes_of(trained));
     const fs::path folder = options.output;
-    std::error_code error;
-    fs::create_directories(folder, error);
-    if (error) reject("{}: the folder cannot be made: {}", folder.string(), error.message());
+    storage::make_folders(folder);
     fmt::print("model   {}\n", training::describe(trained));
     for (const auto& [name, bytes] : {std::pair{"encoder.onnx", &files.encoder}, {"decoder.onnx", &files.decoder}}) {
         write(folder / name, *bytes, options.force);

@@ -1,5 +1,6 @@
 #include "commands/on_ranks.hpp"
 
+#include "base/verdict.hpp"
 #include "training/schema.hpp"
 
 #include <fmt/format.h>
@@ -10,9 +11,9 @@ namespace elbo::commands {
 namespace {
 
 /// An error that only this rank knows of ends all ranks: they would wait for this one.
-[[noreturn]] void end_all(const comm::Communicator& world, const std::string& message, Exit status) {
-    fmt::print(stderr, "elbo: rank {} on {}: {}\n", world.rank(), world.host(), message);
-    comm::abort_all(status);
+[[noreturn]] void end_all(const comm::Communicator& world, const Verdict& verdict) {
+    fmt::print(stderr, "elbo: rank {} on {}: {}\n", world.rank(), world.host(), verdict.message);
+    comm::abort_all(verdict.status);
 }
 
 } // namespace
@@ -25,12 +26,9 @@ Exit on_ranks(const std::function<Exit(const comm::Communicator& world)>& work) 
     } catch (const comm::AgreedError& error) {
         if (world.first()) fmt::print(stderr, "elbo: {}\n", error.what());
         return error.status();
-    } catch (const Error& error) {
-        if (world.size() == 1) throw;
-        end_all(world, error.what(), error.status());
     } catch (const std::exception& error) {
         if (world.size() == 1) throw;
-        end_all(world, error.what(), Exit::failure);
+        end_all(world, verdict_of(error));
     }
 }
 

@@ -5,6 +5,8 @@
 #include "base/text.hpp"
 #include "convert/formats.hpp"
 #include "convert/pipeline.hpp"
+#include "storage/files.hpp"
+#include "storage/posix.hpp"
 
 #include <algorithm>
 #include <array>
@@ -133,13 +135,6 @@ void check_output(const Request& request) {
     }
 }
 
-void make_folder(const fs::path& output) {
-    if (!output.has_parent_path()) return;
-    std::error_code error;
-    fs::create_directories(output.parent_path(), error);
-    if (error) reject("{}: cannot be made: {}", output.parent_path().string(), error.message());
-}
-
 } // namespace
 
 std::vector<storage::DatasetInfo> convert(const Request& request, const Progress& progress, const Skipped& skipped,
@@ -155,7 +150,7 @@ std::vector<storage::DatasetInfo> convert(const Request& request, const Progress
     });
     format = find_format(world.broadcast(world.first() ? std::string(format->name) : ""));
     world.together([&] { source = format->open(request); });
-    world.on_first([&] { make_folder(request.output); });
+    world.on_first([&] { storage::make_folders(storage::folder_of(request.output)); });
     write_items(request, *format, std::move(source), tell, tell_skipped, world);
     return world.first() ? storage::list_datasets(request.output) : std::vector<storage::DatasetInfo>{};
 }

@@ -1,13 +1,12 @@
 #include "convert/convert.hpp"
 
+#include "storage/files.hpp"
+#include "storage/posix.hpp"
+
 namespace elbo::convert {
 
 namespace fs = std::filesystem;
 
-fs::path scratch_folder(const Request& request) {
-    fs::path folder = fs::absolute(request.output).parent_path();
-    while (!fs::exists(folder) && folder.has_relative_path()) folder = folder.parent_path();
-    return folder;
-}
+fs::path scratch_folder(const Request& request) { return storage::existing_part(storage::folder_of(request.output)); }
 
 } // namespace elbo::convert

@@ -3,6 +3,7 @@
 #include "storage/files.hpp"
 
 #include "base/error.hpp"
+#include "base/verdict.hpp"
 #include "storage/posix.hpp"
 
 #include <algorithm>
@@ -47,6 +48,39 @@ void write_whole(const fs::path& path, std::span<const std::byte> bytes) {
 }
 
 void write_whole(const fs::path& path, std::string_view text) { write_whole(path, std::as_bytes(std::span(text))); }
+
+fs::path existing_part(const fs::path& path) {
+    std::error_code ignored;
+    fs::path part = path;
+    while (part.has_relative_path() && !fs::exists(fs::symlink_status(part, ignored))) part = part.parent_path();
+    return part.empty() ? "." : part;
+}
+
+void require_writable_folder(const fs::path& folder) {
+    const fs::path there = existing_part(folder);
+    std::error_code ignored;
+    const auto refuse = [&](const std::string& reason) {
+        if (there == folder) reject("{}: {}", folder.string(), reason);
+        reject("{}: the folder cannot be made: {} {}", folder.string(), there.string(), reason);
+    };
+    if (fs::is_symlink(there, ignored) && !fs::exists(there, ignored))
+        refuse(fmt::format("is a link to {}, which does not exist", fs::read_symlink(there, ignored).string()));
+    if (!fs::is_directory(there, ignored)) refuse("is a file, expected a folder");
+    if (::access(there.c_str(), W_OK | X_OK) != 0)
+        refuse(fmt::format("cannot be written to: {}", write_message(errno)));
+}
+
+void make_folders(const fs::path& folder) {
+    require_writable_folder(folder);
+    std::error_code error;
+    fs::create_directories(folder, error);
+    const int code = error.value();
+    if (code == 0) return;
+    const std::string place = existing_part(folder).string();
+    const std::string reason = code == ENOENT ? fmt::format("{} takes no new folders", place) : write_message(code);
+    if (is_wrong_path(code)) reject("{}: the folder cannot be made: {}", folder.string(), reason);
+    fail("{}: the folder cannot be made: {}", folder.string(), reason);
+}
 
 void replace_link(const fs::path& link, const fs::path& target) {
     const fs::path temporary = temporary_beside(link);

@@ -17,6 +17,17 @@ namespace elbo::storage {
 void write_whole(const std::filesystem::path& path, std::span<const std::byte> bytes);
 void write_whole(const std::filesystem::path& path, std::string_view text);
 
+/// The longest beginning of a path that exists; "." or "/" at the least.
+std::filesystem::path existing_part(const std::filesystem::path& path);
+
+/// Throws where no folder of that path exists in which we may write, nor one could be made: InputError with what stands
+/// in the way.
+void require_writable_folder(const std::filesystem::path& folder);
+
+/// Makes a folder and those above it, where they do not exist. Throws like require_writable_folder(), or Error with
+/// the system's reason where the disk is full or fails.
+void make_folders(const std::filesystem::path& folder);
+
 /// Replaces the symbolic link `link` by one to `target` (relative to the link's folder) by rename.
 void replace_link(const std::filesystem::path& link, const std::filesystem::path& target);
 

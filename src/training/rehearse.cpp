@@ -45,14 +45,6 @@ private:
     fs::path path_; ///< empty on other ranks
 };
 
-/// The folder in which the output would be made must let us write.
-void check_writable(const fs::path& output) {
-    fs::path parent = fs::absolute(output);
-    while (!fs::exists(parent)) parent = parent.parent_path();
-    if (access(parent.c_str(), W_OK | X_OK) != 0)
-        reject("{}: no permission to write, so {} could not be made", parent.string(), output.string());
-}
-
 void make_finite_steps(Trainer& trainer, std::uint64_t count) {
     make_steps(trainer, count);
     trainer.collect();
@@ -94,7 +86,7 @@ Exit rehearse(const comm::Communicator& world, const config::Config& config, con
     const RunPaths paths{config.output};
     world.on_first([&] {
         if (!options.fresh) examine(paths, config);
-        check_writable(paths.folder);
+        storage::require_writable_folder(paths.folder);
     });
     const TemporaryFolder folder(world);
     first_half(world, config, folder.path(), terminal);

@@ -59,13 +59,10 @@ Start look(const comm::Communicator& world, const RunPaths& paths, const config:
     Start start;
     int kind = 0;
     world.on_first([&] {
-        if (fresh) {
-            start.aside = fs::exists(paths.configuration());
-            if (start.aside) return;
-        }
-        start.found = examine(paths, config);
-        if (start.found.checkpoint.empty()) return;
-        kind = finished(start.found.state, config.training) ? 2 : 1;
+        start.aside = fresh && fs::exists(paths.configuration());
+        if (!start.aside) start.found = examine(paths, config);
+        if (!start.found.checkpoint.empty()) kind = finished(start.found.state, config.training) ? 2 : 1;
+        if (kind != 2) storage::require_writable_folder(paths.folder); // said before the data are read
     });
     start.kind = static_cast<Start::Kind>(world.most(kind));
     if (start.kind != Start::Kind::finished) {
@@ -105,12 +102,12 @@ std::unique_ptr<storage::FolderLock> open_run(const comm::Communicator& world, c
             const storage::FolderLock nobody_works_there(paths.folder);
             move_aside(paths.folder);
         }
-        fs::create_directories(paths.folder);
+        storage::make_folders(paths.folder);
         lock = std::make_unique<storage::FolderLock>(paths.folder);
         refuse_newer_checkpoint(paths, start);
         storage::write_whole(paths.configuration(), config.resolved);
-        fs::create_directories(paths.checkpoints());
-        fs::create_directories(paths.samples());
+        storage::make_folders(paths.checkpoints());
+        storage::make_folders(paths.samples());
         for (const fs::path& folder : {paths.folder, paths.checkpoints(), paths.samples()})
             storage::remove_temporaries(folder);
     });

@@ -66,6 +66,21 @@ class Input(elbo_cli.Case):
         self.assertIn("nowhere.h5", self.refused("inspect", "nowhere.h5"))
         self.assertIn("nowhere", self.refused("convert", "nowhere", "out.h5"))
 
+    def test_outputs_that_cannot_be(self):
+        """Refused before the data are read, by the name of what stands in the way."""
+        (self.folder / "nowhere").symlink_to("gone/run")
+        self.before = self.files()
+        for output, reason in (("sprites.h5/run", "sprites.h5 is a file"), ("sprites.h5", "is a file"),
+                               ("/proc/nothing/run", "/proc takes no new folders"),
+                               ("nowhere", "is a link to gone/run, which does not exist"),
+                               ("x" * 300, "File name too long")):
+            for ranks in (None, 3):
+                message = self.refused("train", "small.yaml", f"output={output}", ranks=ranks)
+                self.assertIn(output, message)
+                self.assertIn(reason, message)
+        self.assertIn("sprites.h5: is a file", self.refused("convert", "sprites", "sprites.h5/x.h5"))
+        self.assertIn("sprites.h5 is a file", self.refused("train", "small.yaml", "output=sprites.h5/x", "--rehearse"))
+
     def test_a_dataset_cut_short(self):
         whole = (self.folder / "sprites.h5").read_bytes()
         (self.folder / "sprites.h5").write_bytes(whole[:len(whole) // 2])

@@ -55,6 +55,32 @@ TEST(WriteWhole, FailingHalfwayKeepsTheOldFile) {
     EXPECT_EQ(folder.names(), std::vector<std::string>{"a"});
 }
 
+TEST(MakeFolders, MakesThemAll) {
+    const TemporaryFolder folder;
+    make_folders(folder / "a" / "b" / "c");
+    EXPECT_TRUE(fs::is_directory(folder / "a" / "b" / "c"));
+    make_folders(folder / "a" / "b");
+    EXPECT_EQ(existing_part(folder / "a" / "x" / "y"), folder / "a");
+    EXPECT_EQ(existing_part("there/is/none"), ".");
+}
+
+TEST(MakeFolders, SayWhatStandsInTheWay) {
+    const TemporaryFolder folder;
+    write_bytes(folder / "file", std::string_view("1"));
+    fs::create_symlink("gone", folder / "link");
+    const fs::path below = folder / "file" / "run" / "checkpoints";
+    const std::string message = message_of<InputError>([&] { make_folders(below); });
+    EXPECT_EQ(message, fmt::format("{}: the folder cannot be made: {} is a file, expected a folder", below.string(),
+                                   (folder / "file").string()));
+    EXPECT_EQ(message_of<InputError>([&] { make_folders(folder / "file"); }),
+              (folder / "file").string() + ": is a file, expected a folder");
+    EXPECT_CONTAINS(message_of<InputError>([&] { make_folders(folder / "link" / "run"); }),
+                    "link is a link to gone, which does not exist");
+    EXPECT_CONTAINS(message_of<InputError>([&] { make_folders("/proc/none/run"); }), "/proc takes no new folders");
+    EXPECT_CONTAINS(message_of<InputError>([&] { make_folders(folder / std::string(300, 'x')); }), "name too long");
+    EXPECT_EQ(folder.names(), (std::vector<std::string>{"file", "link"}));
+}
+
 TEST(ReplaceLink, PointsToTheNewTarget) {
     const TemporaryFolder folder;
     write_bytes(folder / "one", std::string_view("1"));
