@@ -1,6 +1,5 @@
 #include "convert/convert.hpp"
 
-#include "storage/files.hpp"
 #include "storage/posix.hpp"
 
 namespace elbo::convert {

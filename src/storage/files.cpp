@@ -49,13 +49,6 @@ void write_whole(const fs::path& path, std::span<const std::byte> bytes) {
 
 void write_whole(const fs::path& path, std::string_view text) { write_whole(path, std::as_bytes(std::span(text))); }
 
-fs::path existing_part(const fs::path& path) {
-    std::error_code ignored;
-    fs::path part = path;
-    while (part.has_relative_path() && !fs::exists(fs::symlink_status(part, ignored))) part = part.parent_path();
-    return part.empty() ? "." : part;
-}
-
 void require_writable_folder(const fs::path& folder) {
     const fs::path there = existing_part(folder);
     std::error_code ignored;

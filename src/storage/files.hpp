@@ -17,9 +17,6 @@ namespace elbo::storage {
 void write_whole(const std::filesystem::path& path, std::span<const std::byte> bytes);
 void write_whole(const std::filesystem::path& path, std::string_view text);
 
-/// The longest beginning of a path that exists; "." or "/" at the least.
-std::filesystem::path existing_part(const std::filesystem::path& path);
-
 /// Throws where no folder of that path exists in which we may write, nor one could be made: InputError with what stands
 /// in the way.
 void require_writable_folder(const std::filesystem::path& folder);

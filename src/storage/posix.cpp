@@ -110,6 +110,14 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
     return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
 
+std::filesystem::path existing_part(const std::filesystem::path& path) {
+    std::error_code ignored;
+    std::filesystem::path part = path;
+    while (part.has_relative_path() && !std::filesystem::exists(std::filesystem::symlink_status(part, ignored)))
+        part = part.parent_path();
+    return part.empty() ? "." : part;
+}
+
 std::size_t whole_lines(int descriptor, std::size_t size) {
     std::array<char, 4096> block;
     while (size > 0) {

@@ -56,6 +56,9 @@ int sync(int descriptor);
 /// The folder that path lies in; "." where it names none.
 std::filesystem::path folder_of(const std::filesystem::path& path);
 
+/// The longest beginning of a path that exists; "." or "/" at the least.
+std::filesystem::path existing_part(const std::filesystem::path& path);
+
 /// Length of the file's first `size` bytes up to and with their last newline.
 std::size_t whole_lines(int descriptor, std::size_t size);
 

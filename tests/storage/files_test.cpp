@@ -3,6 +3,7 @@
 
 #include "base/error.hpp"
 #include "storage/file_size_limit.hpp"
+#include "storage/posix.hpp"
 #include "support/files.hpp"
 
 #include <thread>
