@@ -36,7 +36,9 @@ int make_file(std::size_t bytes, const std::string& what) {
 std::byte* map(int file, std::size_t bytes, const std::string& what) {
     const int flags = file < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
     void* const address = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, flags, file, 0);
-    if (address == MAP_FAILED) fail("{}: memory cannot be mapped: {}", what, std::strerror(errno));
+    if (address == MAP_FAILED)
+        fail("{}: {} of memory cannot be had: {}; use a smaller model, or raise the limit that ulimit -v shows", what,
+             human_bytes(static_cast<double>(bytes)), std::strerror(errno));
     madvise(address, bytes, MADV_HUGEPAGE); // a wish: the mapping serves as well without
     return static_cast<std::byte*>(address);
 }

@@ -1,11 +1,11 @@
 #include "convert/arrays.hpp"
 
 #include "base/error.hpp"
+#include "storage/posix.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <filesystem>
 
 namespace elbo::convert {
 
@@ -56,8 +56,7 @@ ArrayName array_name(std::string_view name) {
 }
 
 std::pair<std::string, std::string> file_and_choice(const std::string& source) {
-    std::error_code ignored;
-    const std::size_t colon = std::filesystem::exists(source, ignored) ? std::string::npos : source.rfind(':');
+    const std::size_t colon = storage::is_there(source) ? std::string::npos : source.rfind(':');
     if (colon == std::string::npos) return {source, ""};
     return {source.substr(0, colon), source.substr(colon + 1)};
 }

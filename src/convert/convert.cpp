@@ -53,8 +53,7 @@ const Format* find_format(std::string_view name) {
 
 [[noreturn]] void reject_source(const std::string& source) {
     const std::string known = fmt::format("known: {}; elbo convert --help says what each is", joined(format_names()));
-    std::error_code ignored;
-    if (fs::exists(source, ignored)) reject("{}: is in no format known to elbo ({}); --from names one", source, known);
+    if (storage::is_there(source)) reject("{}: is in no format known to elbo ({}); --from names one", source, known);
     if (find_format(source) != nullptr)
         reject("{}: no such file or folder; a format is recognised, or named by --from {}", source, source);
     reject("{}: no such file, folder or generator{} ({})", source, suggestion(source), known);
@@ -130,9 +129,7 @@ void check_output(const Request& request) {
     for (const std::string& source : request.sources)
         if (fs::equivalent(source.substr(0, source.rfind(":/")), output, error))
             reject("{}: is source and output at once", output.string());
-    if (!request.overwrite && fs::exists(output, error)) {
-        reject("{}: exists; --force replaces it", output.string());
-    }
+    if (!request.overwrite && storage::is_there(output)) reject("{}: exists; --force replaces it", output.string());
 }
 
 } // namespace

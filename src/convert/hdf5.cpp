@@ -3,6 +3,7 @@
 #include "convert/arrays.hpp"
 #include "convert/convert.hpp"
 #include "storage/attributes.hpp"
+#include "storage/posix.hpp"
 
 #include <algorithm>
 
@@ -39,8 +40,7 @@ private:
 
 /// Where a chosen dataset's name begins in FILE.h5:/name; npos where none is chosen.
 std::size_t choice_of(const std::string& source) {
-    std::error_code ignored;
-    return fs::exists(source, ignored) ? std::string::npos : source.rfind(":/");
+    return storage::is_there(source) ? std::string::npos : source.rfind(":/");
 }
 
 /// Every dataset but those that a conversion computed.

@@ -2,6 +2,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "storage/open_file.hpp"
+#include "storage/posix.hpp"
 
 #include <glob.h>
 
@@ -15,11 +16,6 @@ namespace elbo::storage {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool is_there(const fs::path& path) {
-    std::error_code ignored;
-    return fs::exists(path, ignored);
-}
 
 /// "FILE:/dataset" in two; the dataset is empty where there is none. A file's name may have ":/" in it.
 Location split(const std::string& text) {

@@ -53,6 +53,9 @@ int reserve_space(int descriptor, std::size_t bytes);
 /// fsync; returns 0 or errno. A file system that knows no fsync is no error: rename is then all there is.
 int sync(int descriptor);
 
+/// Whether something is there, links followed; not where the path leads through what we may not see.
+bool is_there(const std::filesystem::path& path);
+
 /// The folder that path lies in; "." where it names none.
 std::filesystem::path folder_of(const std::filesystem::path& path);
 

@@ -1,5 +1,7 @@
 #include "storage/references.hpp"
 
+#include "storage/posix.hpp"
+
 #include <algorithm>
 #include <string_view>
 #include <utility>
@@ -13,12 +15,6 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view permission = "set data.allow_external: true (inspect: --allow-external) where that is meant";
 
-/// As HDF5 sees it: nothing is followed that is not there.
-bool is_there(const fs::path& path) {
-    std::error_code ignored;
-    return fs::exists(path, ignored);
-}
-
 /// Links resolved as far as the path exists.
 fs::path resolved(const fs::path& path) {
     std::error_code error;
@@ -31,7 +27,7 @@ bool lies_in(const fs::path& path, const fs::path& folder) {
     return in_folder == folder.end() && in_path != path.end();
 }
 
-fs::path folder_of(const fs::path& file) { return fs::absolute(file).parent_path(); }
+fs::path absolute_folder_of(const fs::path& file) { return fs::absolute(file).parent_path(); }
 
 } // namespace
 
@@ -42,7 +38,7 @@ struct References::Policy {
     std::string refusal;
 
     Policy(const fs::path& named, Outside allowed)
-        : file(named), folders{resolved(folder_of(named)), resolved(named).parent_path()}, outside(allowed) {}
+        : file(named), folders{resolved(absolute_folder_of(named)), resolved(named).parent_path()}, outside(allowed) {}
 
     bool permits(const fs::path& path) const {
         if (outside == Outside::allowed) return true;
@@ -55,7 +51,7 @@ struct References::Policy {
         const auto found = std::ranges::find_if(candidates, is_there);
         const fs::path path = found == candidates.end() ? candidates.front() : *found;
         if (!permits(path)) {
-            return {path, fmt::format("lies outside of {}; {}", folder_of(file).string(), permission)};
+            return {path, fmt::format("lies outside of {}; {}", absolute_folder_of(file).string(), permission)};
         }
         return {path, found == candidates.end() ? "does not exist" : ""};
     }
@@ -66,7 +62,7 @@ struct References::Policy {
         std::vector<fs::path> list;
         if (name.is_absolute()) list.push_back(name);
         const fs::path relative = name.is_absolute() ? name.filename() : name;
-        list.push_back(folder_of(referring) / relative);
+        list.push_back(absolute_folder_of(referring) / relative);
         list.push_back(fs::absolute(relative));
         list.push_back(resolved(referring).parent_path() / relative);
         return list;
@@ -107,7 +103,7 @@ Referred References::resolve(const fs::path& referring, const std::string& name)
 }
 
 Referred References::resolve_raw(const fs::path& referring, const std::string& name) const {
-    return policy_->choose({folder_of(referring) / name});
+    return policy_->choose({absolute_folder_of(referring) / name});
 }
 
 } // namespace elbo::storage
