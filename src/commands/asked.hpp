@@ -24,11 +24,7 @@ struct AskedModel {
     AskedModel& operator=(const AskedModel&) = delete;
 
     model::Vae& model() { return *trained.model; }
-    layers::Values values() const {
-        layers::Values values(trained.values.span());
-        values.edition = 1; // of a checkpoint, and never another's
-        return values;
-    }
+    layers::Values values() const { return trained.fixed_values(); }
     std::size_t latent() const { return trained.model->latent(); }
     std::size_t dimensions() const { return trained.model->dimensions(); }
     data::Binarize binarize() const { return training::binarize_of(trained.config.data); }

@@ -149,7 +149,7 @@ void print_header(const config::Config& config, const training::Trainer& trainer
 void print_overlap(const training::Trainer& trainer, const Figures& figures) {
     const comm::Exchange::Between& between = *trainer.exchange().between();
     const training::Overlap& overlap = *figures.overlap;
-    fmt::print("  between      {} nodes: {}, {} bucket{} of {}, {}; {} messages a rank\n", trainer.nodes().count(),
+    fmt::print("  between      {} nodes: {}, {} bucket{} of {}, {}, {} messages\n", trainer.nodes().count(),
                comm::name_of(between.route), between.buckets, between.buckets == 1 ? "" : "s",
                human_bytes(static_cast<double>(between.bucket_bytes)), name_of(between.precision), figures.messages);
     if (between.network)

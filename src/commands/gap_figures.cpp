@@ -15,7 +15,7 @@ std::vector<double> GapFigures::measure(const data::Rows& rows, const model::Bou
     const Matrix<const float> x = rows.x.first_rows(count);
     const model::CodeLikelihood likelihood = [&](Matrix<const float> z, std::span<double> value,
                                                  Matrix<float> gradient) {
-        trained_.model->likelihood_gradient(trained_.values.span(), z, x, {}, value, gradient);
+        trained_.model->likelihood_gradient(trained_.fixed_values(), z, x, {}, value, gradient);
     };
     std::vector<float> mean(count * latent), log_variance(count * latent);
     const Matrix<float> means(mean.data(), count, latent), log_variances(log_variance.data(), count, latent);
@@ -30,7 +30,7 @@ std::vector<double> GapFigures::measure(const data::Rows& rows, const model::Bou
                            out);
     };
     bound(before);
-    refinement_->refine(likelihood, rows.samples, {seed, Purpose::refinement, 0}, steps, means, log_variances);
+    refinement_->refine(likelihood, rows.samples, {seed, Purpose::refinement, 0}, {steps}, means, log_variances);
     bound(after);
     for (std::size_t i = 0; i < count; ++i) after[i] -= before[i];
     return after;

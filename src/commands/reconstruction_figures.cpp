@@ -27,7 +27,7 @@ ReconstructionFigures::ReconstructionFigures(const training::Trained& trained, c
 
 std::vector<double> ReconstructionFigures::measure(Matrix<const float> x, Matrix<const float> mean) {
     std::vector<double> rows(mean.rows() * columns());
-    meter_.measure(trained_.values.span(), x, mean, {rows.data(), mean.rows(), columns()});
+    meter_.measure(trained_.fixed_values(), x, mean, {rows.data(), mean.rows(), columns()});
     return rows;
 }
 

@@ -34,7 +34,7 @@ Shape block_shape(const Shape& image, std::size_t factor);
 std::vector<float> block_means(const Shape& image, std::size_t factor, std::span<const float> x);
 
 /// log p(observed | z) in nats and its gradient by z. z, diff_z: [samples * codes, latent], the codes of the first
-/// sample first; out: a value a code.
+/// sample first, diff_z without columns: not wanted; out: a value a code.
 void observed_gradient(Vae& model, const layers::Values& values, const Observation& observation, std::size_t codes,
                        Matrix<const float> z, std::span<double> out, Matrix<float> diff_z);
 

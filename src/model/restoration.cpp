@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t start_draws = 32; ///< for the bound of the encoder's posterior
 constexpr std::size_t part_draws = 16;  ///< candidates of a sample that are worked on at once
+constexpr double prior_deviation = 1;   ///< what is not observed may lie anywhere
 constexpr std::uint32_t resampling_draw = std::numeric_limits<std::uint32_t>::max(); ///< no candidate's number
 
 /// Draws `first` and on of each sample's q: noise and z = mean + deviation * noise, [samples * count, latent]; q: means
@@ -90,20 +91,19 @@ void Restorer::fit(const layers::Values& values, const Observation& observation,
     const Stream noise{settings_.seed, Purpose::restoration_steps, 0};
     PosteriorRefinement refinement(numbers.size(), model_.latent());
     refinement.bound(likelihood, numbers, noise, start_draws, mean, log_variance, start);
-    refinement.refine(likelihood, numbers, noise, settings_.steps, mean, log_variance);
+    refinement.refine(likelihood, numbers, noise, {settings_.steps, prior_deviation}, mean, log_variance);
 }
 
 void Restorer::draw(const layers::Values& values, const Observation& observation,
                     std::span<const std::uint64_t> numbers, std::span<const float> q, Codes& codes) {
     const std::size_t samples = codes.samples, latent = codes.latent, half = q.size() / 2;
     const std::size_t rows = samples * part_draws;
-    std::vector<float> noise(rows * latent), z(noise.size()), diff_z(noise.size());
+    std::vector<float> noise(rows * latent), z(noise.size());
     std::vector<double> log_likelihood(rows);
     const Stream stream{settings_.seed, Purpose::restoration_draws, 0};
     for (std::size_t first = 0; first < candidates; first += part_draws) {
         draw_codes(stream, numbers, first, part_draws, q, {noise.data(), rows, latent}, {z.data(), rows, latent});
-        observed_gradient(model_, values, observation, part_draws, {z.data(), rows, latent}, log_likelihood,
-                          {diff_z.data(), rows, latent});
+        observed_gradient(model_, values, observation, part_draws, {z.data(), rows, latent}, log_likelihood, {});
         for (std::size_t row = 0; row < rows; ++row) {
             const std::size_t sample = row / part_draws, place = sample * candidates + first + row % part_draws;
             double log_ratio = 0; // log p(z) - log q(z)

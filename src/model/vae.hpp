@@ -118,12 +118,12 @@ public:
                         std::span<double> out);
 
     /// log p of the observed elements of x_i, those where `observed` is not 0 (without columns: all), and its gradient
-    /// by z_i. x, observed: [rows, dimensions]; z, diff_z: [rows, latent].
+    /// by z_i. x, observed: [rows, dimensions]; z, diff_z: [rows, latent], diff_z without columns: not wanted.
     void likelihood_gradient(const layers::Values& values, Matrix<const float> z, Matrix<const float> x,
                              Matrix<const float> observed, std::span<double> out, Matrix<float> diff_z);
 
-    /// The gradient by z of an objective of the decoded means. The objective may be called several times, for some rows
-    /// each.
+    /// The gradient by z of an objective of the decoded means (diff_z without columns: the objective alone is called).
+    /// The objective may be called several times, for some rows each.
     void mean_gradient(const layers::Values& values, Matrix<const float> z, const MeanObjective& objective,
                        Matrix<float> diff_z);
 

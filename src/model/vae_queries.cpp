@@ -93,7 +93,7 @@ void Vae::likelihood_gradient(const layers::Values& values, Matrix<const float> 
             p.likelihood->evaluate(values.exact, outputs, some_x, -1, some_out, outputs, {});
         else
             p.likelihood->evaluate_observed(values.exact, outputs, some_x, observed.some_rows(begin, rows), some_out);
-        p.backpropagate_to_codes(values, outputs, outputs, diff_z.some_rows(begin, rows));
+        if (diff_z.columns() != 0) p.backpropagate_to_codes(values, outputs, outputs, diff_z.some_rows(begin, rows));
     });
 }
 
@@ -107,6 +107,7 @@ void Vae::mean_gradient(const layers::Values& values, Matrix<const float> z, con
         p.diff_mean.resize(rows * p.dimensions);
         const Matrix<float> diff(p.diff_mean.data(), rows, p.dimensions);
         objective(begin, mean, diff);
+        if (diff_z.columns() == 0) return;
         p.likelihood->backpropagate_mean(mean, diff);
         p.backpropagate_to_codes(values, mean, diff, diff_z.some_rows(begin, rows));
     });

@@ -144,6 +144,12 @@ fs::path find_checkpoint(const std::string& run, const std::string& which) {
     return run;
 }
 
+layers::Values Trained::fixed_values() const {
+    layers::Values fixed(values.span());
+    fixed.edition = 1;
+    return fixed;
+}
+
 Trained open_trained(const comm::Communicator& world, const std::string& run, const std::string& which,
                      std::size_t max_rows) {
     Trained trained;

@@ -30,6 +30,9 @@ struct Trained {
     std::optional<data::Moments> figures; ///< that data.transform standardises by; older checkpoints lack them
     std::unique_ptr<model::Vae> model;
     AlignedFloats values; ///< of its parameters
+
+    /// For the model's queries, which prepare their factors once: the values of a checkpoint do not change.
+    layers::Values fixed_values() const;
 };
 
 /// Rank 0 reads the checkpoint and hands it on; passes are of at most max_rows rows and in fp32. Throws AgreedError
