@@ -5,6 +5,7 @@
 #include "numerics/matmul.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <numeric>
 
@@ -44,6 +45,23 @@ private:
     std::vector<Neighbour> neighbours_;
 };
 
+/// Of each feature its mean, but rounded to the power of two below its deviation, so that differences to it of features
+/// that are small whole numbers are exact, and equal distances equal.
+std::vector<double> middle_of(Matrix<const float> x) {
+    std::vector<double> middle(x.columns()), squares(x.columns());
+    for (std::size_t i = 0; i < x.rows(); ++i)
+        for (std::size_t c = 0; c < x.columns(); ++c) middle[c] += x(i, c);
+    for (double& sum : middle) sum /= static_cast<double>(x.rows());
+    for (std::size_t i = 0; i < x.rows(); ++i)
+        for (std::size_t c = 0; c < x.columns(); ++c) squares[c] += std::pow(x(i, c) - middle[c], 2);
+    for (std::size_t c = 0; c < x.columns(); ++c) {
+        if (squares[c] == 0) continue;
+        const double step = std::exp2(std::floor(std::log2(squares[c] / static_cast<double>(x.rows())) / 2));
+        middle[c] = step * std::round(middle[c] / step);
+    }
+    return middle;
+}
+
 class Searching {
 public:
     Searching(const Classified& samples, Matrix<const float> queries, std::span<const std::size_t> counts)
@@ -52,9 +70,13 @@ public:
           counts_(counts),
           nearest_(query_rows, Nearest(std::ranges::max(counts))),
           products_(query_rows * sample_rows),
-          squares_(samples.x.rows()) {
+          squares_(samples.x.rows()),
+          middle_(middle_of(samples.x)),
+          shifted_queries_(query_rows * middle_.size()),
+          shifted_samples_(sample_rows * middle_.size()) {
+        std::vector<float> row(middle_.size());
         for (std::size_t i = 0; i < squares_.size(); ++i) {
-            const std::span<const float> row = samples.x.row(i);
+            shift(samples.x.row(i), row);
             squares_[i] = static_cast<float>(std::inner_product(row.begin(), row.end(), row.begin(), 0.0));
         }
     }
@@ -62,10 +84,11 @@ public:
     /// Classes of a block of queries, a row of counts each.
     std::vector<std::uint32_t> classes_of(std::size_t begin, std::size_t rows) {
         for (Nearest& nearest : nearest_) nearest.clear();
+        const Matrix<const float> queries = shifted(queries_.some_rows(begin, rows), shifted_queries_);
         for (std::size_t first = 0; first < squares_.size(); first += sample_rows) {
             const std::size_t count = std::min(sample_rows, squares_.size() - first);
             const Matrix<float> products(products_.data(), rows, count);
-            product_(queries_.some_rows(begin, rows), samples_.x.some_rows(first, count), products);
+            product_(queries, shifted(samples_.x.some_rows(first, count), shifted_samples_), products);
             for (std::size_t i = 0; i < rows; ++i)
                 for (std::size_t j = 0; j < count; ++j)
                     nearest_[i].see(squares_[first + j] - 2 * products(i, j), static_cast<std::uint32_t>(first + j));
@@ -77,11 +100,23 @@ public:
     }
 
 private:
+    /// Distances stay as they are, but are no more small differences of large numbers.
+    void shift(std::span<const float> row, std::span<float> out) const {
+        for (std::size_t c = 0; c < row.size(); ++c) out[c] = static_cast<float>(row[c] - middle_[c]);
+    }
+    Matrix<const float> shifted(Matrix<const float> x, std::vector<float>& room) const {
+        const Matrix<float> out(room.data(), x.rows(), x.columns());
+        for (std::size_t i = 0; i < x.rows(); ++i) shift(x.row(i), out.row(i));
+        return out;
+    }
+
     const Classified& samples_;
     Matrix<const float> queries_;
     std::span<const std::size_t> counts_;
     std::vector<Nearest> nearest_;
-    std::vector<float> products_, squares_; ///< squares_: of samples' lengths
+    std::vector<float> products_, squares_; ///< squares_: of shifted samples' lengths
+    std::vector<double> middle_;            ///< of the samples
+    std::vector<float> shifted_queries_, shifted_samples_;
     Product product_{Transpose::b};
 };
 

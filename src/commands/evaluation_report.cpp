@@ -18,6 +18,7 @@ using model::Mean;
 
 constexpr std::size_t usual_draws = 100, usual_chains = 10, usual_steps = 100;
 constexpr double few_effective = 10;
+constexpr std::uint64_t least_samples = 20; ///< for advice on how latents vary over them
 
 std::size_t active_of(const std::vector<LatentDimension>& dimensions) {
     return static_cast<std::size_t>(std::ranges::count_if(dimensions, &LatentDimension::active));
@@ -67,7 +68,7 @@ double EvaluationReport::bits_per_dimension() const {
 std::vector<std::string> EvaluationReport::bound_lines() const {
     std::vector<std::string> lines;
     const auto row = [&](const std::string& name, Mean mean) {
-        lines.push_back(fmt::format("{:<24} {:>12.3f} {:>9.3f}", name, mean.value, mean.error));
+        lines.push_back(fmt::format("{:<24} {:>12.3f} {:>9}", name, mean.value, error_text(mean, 3)));
     };
     lines.push_back(fmt::format("\n{:<24} {:>12} {:>9}", "", "nats/sample", "+-"));
     row("ELBO", found.elbo());
@@ -113,13 +114,16 @@ std::vector<std::string> EvaluationReport::advice() const {
     const auto advise = [&](const std::string& sentence) { lines.push_back(wrapped("- " + sentence, 2)); };
     const std::vector<LatentDimension> dimensions = found.dimensions();
     const std::size_t active = active_of(dimensions);
-    if (active == 0)
+    const bool enough_samples = found.samples() >= least_samples;
+    if (!enough_samples)
+        advise(fmt::format("Of fewer than {} samples nothing is said about latents.", least_samples));
+    else if (active == 0)
         advise("The posterior has collapsed: no latent tells samples apart. Try objective.warmup, a smaller "
                "objective.beta or a weaker decoder.");
     else if (2 * active < dimensions.size())
         advise(fmt::format("{} of {} latents carry nothing; a smaller model.latent would do as well.",
                            dimensions.size() - active, dimensions.size()));
-    if (const std::string spread = spread_advice(dimensions); !spread.empty()) advise(spread);
+    if (const std::string spread = spread_advice(dimensions); enough_samples && !spread.empty()) advise(spread);
     const double most_information = std::log(static_cast<double>(split_samples));
     if (split.mutual_information > 0.95 * most_information)
         advise(fmt::format("The sample-code information is near its limit, log {} = {:.2f}: more of the KL may be "

@@ -40,8 +40,6 @@ void GapFigures::add(Matrix<const double> figures) {
     if (refinement_) gains_.add(storage::ElementType::f64, std::as_bytes(std::span(figures.data(), figures.rows())));
 }
 
-model::Mean GapFigures::amortisation() const {
-    return {gains_.mean()[0], std::sqrt(gains_.variance()[0] / static_cast<double>(gains_.rows()))};
-}
+model::Mean GapFigures::amortisation() const { return model::mean_of(gains_, 0); }
 
 } // namespace elbo::commands

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 namespace elbo::commands {
 namespace {
 
@@ -14,6 +16,10 @@ std::string title(std::string_view name, const images::Comparison& comparison) {
 }
 
 } // namespace
+
+std::string error_text(const model::Mean& mean, int digits) {
+    return std::isfinite(mean.error) ? fmt::format("{:.{}f}", mean.error, digits) : "-";
+}
 
 std::pair<double, double> value_range(const data::Dataset& dataset) {
     if (dataset.least() >= 0 && dataset.greatest() <= 1) return {0, 1};
@@ -37,8 +43,8 @@ std::vector<std::string> ReconstructionFigures::lines() const {
     for (std::size_t c = 0; c < columns(); ++c) {
         const model::Mean mean = means_.of(c);
         const int digits = std::string_view(names()[c]) == "psnr" ? 2 : 5;
-        lines.push_back(fmt::format("{:<24} {:>12.{}f} {:>9.{}f}", title(names()[c], comparison), mean.value, digits,
-                                    mean.error, digits));
+        lines.push_back(fmt::format("{:<24} {:>12.{}f} {:>9}", title(names()[c], comparison), mean.value, digits,
+                                    error_text(mean, digits)));
     }
     if (comparison.images() && comparison.range() != 1)
         lines.push_back(fmt::format("  (the data's range, {:.6g}, is the peak of PSNR and SSIM)", comparison.range()));

@@ -15,6 +15,9 @@ namespace elbo::commands {
 /// The values that a dataset's samples are compared by: [0, 1] where they lie within, else their own range.
 std::pair<double, double> value_range(const data::Dataset& dataset);
 
+/// A mean's standard error for a table, "-" where there is none.
+std::string error_text(const model::Mean& mean, int digits);
+
 class ReconstructionFigures {
 public:
     ReconstructionFigures(const training::Trained& trained, const data::Dataset& dataset);

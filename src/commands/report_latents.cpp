@@ -76,7 +76,8 @@ void find_components(Matrix<const float> means, report::Latents& latents) {
         latents.across.push_back(projected(i, 0));
         latents.up.push_back(pca.size() > 1 ? projected(i, 1) : 0);
     }
-    for (const double variance : pca.variances) latents.explained.push_back(variance / pca.total_variance);
+    if (pca.total_variance > 0)
+        for (const double variance : pca.variances) latents.explained.push_back(variance / pca.total_variance);
 }
 
 } // namespace

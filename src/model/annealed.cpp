@@ -42,13 +42,14 @@ void AnnealedSampler::estimate(const layers::Values& values, const Batch& batch,
     begin(values, batch);
     accepted_ = 0;
     moves_ = 0;
+    const bool moves = schedule_.size() > 2;
+    if (moves) {
+        chains_.start(values, batch, {mean(), log_variance()}, draw(values, batch, noise, draws()));
+        pilot(values, momentum(noise, 0));
+    }
     for (std::size_t number = 0; number < draws(); ++number) {
         const Matrix<float> z = draw(values, batch, noise, number);
-        if (schedule_.size() > 2) {
-            if (number == 0) {
-                chains_.start(values, batch, {mean(), log_variance()}, z);
-                pilot(values, momentum(noise, 0));
-            }
+        if (moves) {
             chains_.start(values, batch, {mean(), log_variance()}, z);
             anneal(values, momentum(noise, number + 1));
         }

@@ -112,7 +112,8 @@ FactorScores mutual_information_gap(const FactorSamples& samples, std::span<cons
         const Places bins = bins_of_factor(samples, factor, scales[factor]);
         std::vector<double> information;
         for (const Places& code : codes) information.push_back(mutual_information(code, bins));
-        gaps.push_back(gap_of(information) / entropy(bins));
+        const double most = entropy(bins); // 0 where all samples lie in one bin, of which nothing can be told
+        gaps.push_back(most > 0 ? gap_of(information) / most : 0);
     }
     return with_mean(std::move(gaps));
 }

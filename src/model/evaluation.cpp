@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace elbo::model {
 namespace {
@@ -14,6 +15,13 @@ std::span<const std::byte> bytes_of(const std::vector<T>& values) {
 }
 
 } // namespace
+
+Mean mean_of(const data::Statistics& samples, std::size_t column) {
+    const double others = static_cast<double>(samples.rows()) - 1;
+    const double error =
+        others > 0 ? std::sqrt(samples.variance()[column] / others) : std::numeric_limits<double>::quiet_NaN();
+    return {samples.mean()[column], error};
+}
 
 Evaluation::Evaluation(std::size_t latent, std::span<const std::size_t> levels)
     : levels_(levels.begin(), levels.end()),
@@ -45,12 +53,7 @@ void Evaluation::add(Matrix<const double> estimates, Matrix<const float> mean, M
     variances_.add(storage::ElementType::f64, bytes_of(variances));
 }
 
-Mean Evaluation::mean_of(std::size_t column) const {
-    return {estimates_.mean()[column],
-            std::sqrt(estimates_.variance()[column] / static_cast<double>(std::max<std::uint64_t>(samples(), 1)))};
-}
-
-Mean Evaluation::elbo() const { return mean_of(BoundSampler::first_bound + levels_.size()); }
+Mean Evaluation::elbo() const { return mean_of(estimates_, BoundSampler::first_bound + levels_.size()); }
 
 double Evaluation::effective_quantile(double share) const {
     std::vector<float> sorted = effective_;

@@ -11,10 +11,12 @@
 
 namespace elbo::model {
 
-/// A mean over samples in nats, and its standard error.
+/// A mean over samples, and its standard error: NaN of fewer than two.
 struct Mean {
     double value = 0, error = 0;
 };
+
+Mean mean_of(const data::Statistics& samples, std::size_t column);
 
 /// One latent dimension.
 struct LatentDimension {
@@ -38,9 +40,9 @@ public:
     std::span<const std::size_t> levels() const { return levels_; }
 
     Mean elbo() const;
-    Mean reconstruction() const { return mean_of(BoundSampler::reconstruction); }
-    Mean kl() const { return mean_of(BoundSampler::kl); }
-    Mean bound(std::size_t level) const { return mean_of(BoundSampler::first_bound + level); }
+    Mean reconstruction() const { return mean_of(estimates_, BoundSampler::reconstruction); }
+    Mean kl() const { return mean_of(estimates_, BoundSampler::kl); }
+    Mean bound(std::size_t level) const { return mean_of(estimates_, BoundSampler::first_bound + level); }
     /// Effective sample size that a share of the samples stays below, e.g. 0.5: the median.
     double effective_quantile(double share) const;
     std::vector<LatentDimension> dimensions() const;
@@ -50,8 +52,6 @@ public:
     std::uint64_t first_not_finite() const { return first_not_finite_; }
 
 private:
-    Mean mean_of(std::size_t column) const;
-
     std::vector<std::size_t> levels_;
     data::Statistics estimates_; ///< of the sampler's columns, and the ELBO behind them
     data::Statistics codes_;     ///< of the posterior's means

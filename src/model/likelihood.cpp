@@ -161,8 +161,6 @@ HWY_EXPORT(squared_errors);
 /// Independent binary pixels, the decoder giving logits. Grey x in [0, 1] makes it a cross-entropy and no density.
 class Bernoulli final : public Likelihood {
 public:
-    std::size_t outputs_per_element() const override { return 1; }
-
     void evaluate(std::span<const float>, Matrix<const float> outputs, Matrix<const float> x, float scale,
                   std::span<double> reconstruction, AnyMatrix diff_outputs, std::span<float>) override {
         HWY_DYNAMIC_DISPATCH(bernoulli)(outputs, x, scale, reconstruction, diff_outputs);
@@ -208,8 +206,6 @@ public:
     explicit Gaussian(layers::ParameterTable& parameters) : learned_(true) {
         offset_ = parameters.add("likelihood/log_variance", {1}, {layers::Initial::Kind::constant, std::log(0.1)});
     }
-
-    std::size_t outputs_per_element() const override { return 1; }
 
     void evaluate(std::span<const float> values, Matrix<const float> outputs, Matrix<const float> x, float scale,
                   std::span<double> reconstruction, AnyMatrix diff_outputs, std::span<float> gradients) override {

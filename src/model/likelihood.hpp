@@ -19,9 +19,6 @@ class Likelihood {
 public:
     virtual ~Likelihood() = default;
 
-    /// Numbers the decoder gives for each element of x: 1 for both of today's.
-    virtual std::size_t outputs_per_element() const = 0;
-
     /// reconstruction[i] = log p(x_i | outputs_i) in nats, summed over x's elements. Where diff_outputs has columns, it
     /// gets scale * d(-sum_i reconstruction[i]) / d outputs, and gradients (the model's flat array, or empty) the same
     /// for the likelihood's own parameters. outputs, x: [rows, dimensions]; diff_outputs, of either precision, may be

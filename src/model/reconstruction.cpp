@@ -36,9 +36,6 @@ void ReconstructionMeans::add(Matrix<const double> rows) {
     figures_.add(storage::ElementType::f64, std::as_bytes(std::span(together)));
 }
 
-Mean ReconstructionMeans::of(std::size_t column) const {
-    const auto samples = static_cast<double>(std::max<std::uint64_t>(figures_.rows(), 1));
-    return {figures_.mean()[column], std::sqrt(figures_.variance()[column] / samples)};
-}
+Mean ReconstructionMeans::of(std::size_t column) const { return mean_of(figures_, column); }
 
 } // namespace elbo::model

@@ -18,8 +18,8 @@ using CodeLikelihood = std::function<void(Matrix<const float> z, std::span<doubl
 
 struct RefinementSteps {
     std::size_t count = 0;
-    /// How far from its start a mean is looked for at first: in deviations of the prior, falling to the posterior's own.
-    /// 0: in the posterior's own from the first step on, for starts that were fitted to the same data.
+    /// How far from its start a mean is looked for at first: in deviations of the prior, falling to the posterior's
+    /// own. 0: in the posterior's own from the first step on, for starts that were fitted to the same data.
     double reach = 0;
 };
 

@@ -16,7 +16,7 @@ namespace elbo::optimizers {
 /// What one step's update needs besides the arrays.
 struct Update {
     double rate = 0;
-    std::uint64_t step = 1;   ///< 1 for the first update ever, for Adam's bias correction
+    std::uint64_t step = 1;   ///< 1 for the first update that is made, for Adam's bias correction
     float gradient_scale = 1; ///< factor on every gradient: below 1 where the global norm is clipped
 };
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 namespace {
 
@@ -49,6 +50,33 @@ TEST(Neighbours, AreThoseOfDistancesOneByOne) {
             EXPECT_EQ(found[i * counts.size() + k], most) << i << ", " << counts[k];
         }
     }
+}
+
+// What is added to all samples and queries changes no distance.
+TEST(Neighbours, DoNotDependOnWhereTheFeaturesLie) {
+    elbo::testing::Congruential random(3);
+    constexpr std::size_t width = 4, rows = 300, queries = 100;
+    const auto found = [&](float offset) {
+        elbo::testing::Congruential numbers = random;
+        std::vector<float> x, q;
+        std::vector<std::uint32_t> classes;
+        const auto add = [&](std::vector<float>& features, std::uint32_t one) { // sixteenths, exact at any offset here
+            for (std::size_t j = 0; j < width; ++j)
+                features.push_back(offset +
+                                   static_cast<float>(static_cast<double>(one * j) + std::round(16 * numbers()) / 16));
+        };
+        for (std::size_t i = 0; i < rows; ++i) {
+            classes.push_back(static_cast<std::uint32_t>(i % 3));
+            add(x, classes.back());
+        }
+        for (std::size_t i = 0; i < queries; ++i) add(q, static_cast<std::uint32_t>(i % 3));
+        const std::array<std::size_t, 2> counts = {1, 5};
+        return nearest_classes(alone, {{x.data(), rows, width}, classes}, {q.data(), queries, width}, counts);
+    };
+    const std::vector<std::uint32_t> near = found(0);
+    EXPECT_EQ(found(1e4f), near);
+    EXPECT_EQ(found(1e5f), near);
+    for (std::size_t i = 0; i < queries; ++i) EXPECT_EQ(near[2 * i + 1], i % 3);
 }
 
 TEST(Neighbours, EqualVotesGoToTheSmallerClass) {

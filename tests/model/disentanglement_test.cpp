@@ -107,6 +107,16 @@ TEST(Disentanglement, VotesDoNotDependOnTheScaleOfCodes) {
     EXPECT_EQ(votes.latents, 3U);
 }
 
+// An outlier among the held-out samples stretches a continuous factor's bins until all others lie in one.
+TEST(Disentanglement, OfAFactorInOneBinNothingIsTold) {
+    const Known fit = perfect(1, 500);
+    std::vector<FactorScale> scales = scales_of(fit, perfect(2, 100));
+    scales[2].greatest = 1e6;
+    const FactorScores gap = mutual_information_gap(fit.samples(), scales);
+    EXPECT_EQ(gap.factors[2], 0);
+    EXPECT_NEAR(gap.mean, (gap.factors[0] + gap.factors[1]) / 3, 1e-12);
+}
+
 TEST(Disentanglement, OfNoiseIsNothing) {
     const Known fit = noise(1, 4000), held_out = noise(2, 4000);
     const std::vector<FactorScale> scales = scales_of(fit, held_out);

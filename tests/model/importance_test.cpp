@@ -107,7 +107,7 @@ TEST(Evaluation, AddsUpSamplesInPieces) {
     EXPECT_EQ(evaluation.samples(), 3);
     EXPECT_NEAR(evaluation.elbo().value, (-12 - 24 - 33) / 3.0, 1e-12);
     EXPECT_NEAR(evaluation.bound(1).value, (-11.5 - 23 - 32) / 3.0, 1e-12);
-    EXPECT_NEAR(evaluation.kl().error, std::sqrt(2.0 / 3 / 3), 1e-12); // of 2, 4, 3: variance 2/3
+    EXPECT_NEAR(evaluation.kl().error, std::sqrt(1.0 / 3), 1e-12); // of 2, 4, 3: variance 2 / (3 - 1)
     EXPECT_EQ(evaluation.effective_quantile(0.5), 2);
     const auto dimensions = evaluation.dimensions();
     EXPECT_NEAR(dimensions[0].kl, 1.0 / 3, 1e-12);
