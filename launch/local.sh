@@ -6,21 +6,27 @@ usage() {
     cat <<'TEXT'
 Usage: launch/local.sh [-n RANKS] [--retries N] COMMAND [ARGUMENT ...]
        launch/local.sh train configs/mnist.yaml
-       launch/local.sh -n 4 --retries 3 train configs/mnist.yaml training.epochs=5
+       launch/local.sh -n 4 --retries 3 train configs/mnist.yaml seed=2
 
 Runs "elbo COMMAND ARGUMENT ..." with mpirun on this machine.
 
-  -n RANKS      so many ranks (default: one on each physical core that this process may use)
-  --retries N   after a failure (a killed rank, a lost process) the same command again, up to N times (default 0): a
-                training goes on from its newest checkpoint. Not after wrong input (status 2), a diverged training (3)
-                or a stop (75). Not together with --fresh, which would begin again each time.
+  -n RANKS      so many ranks (default: one on each physical core that this
+                process may use)
+  --retries N   after a failure (a killed rank, a lost process) the same command
+                again, up to N times (default 0): a training goes on from its
+                newest checkpoint. Not after wrong input (status 2), a diverged
+                training (3) or a stop (75). Not together with --fresh, which
+                would begin again each time.
   -h, --help    this text
 
-The first Ctrl-C, TERM, HUP or USR1 reaches the ranks as USR1: they save a checkpoint, and the script ends with 75. The
-same command then goes on from it. A second signal kills.
+The first Ctrl-C, TERM, HUP or USR1 reaches the ranks as USR1: those of a
+training save a checkpoint, and the script ends with 75. The same command then
+goes on from it. A second signal kills.
 
-ELBO: the program (default: build/elbo beside launch/, or elbo on PATH); MPIRUN: the launcher (default: mpirun).
-Status: that of elbo: 0 done, 1 failed, 2 the input is wrong, 3 diverged, 75 stopped early; of a killed run, mpirun's.
+ELBO: the program (default: build/elbo beside launch/, or elbo on PATH);
+MPIRUN: the launcher (default: mpirun).
+Status: that of elbo: 0 done, 1 failed, 2 the input is wrong, 3 diverged,
+75 stopped early; of a killed run, mpirun's.
 TEXT
 }
 
@@ -89,6 +95,8 @@ export OMPI_MCA_btl=${OMPI_MCA_btl:-^tcp}
 # One thread a rank; training.threads is set by the program itself.
 export OMP_NUM_THREADS=1
 
+goes_on=begins
+if [ "$1" = train ]; then goes_on="goes on from the newest checkpoint"; fi
 attempt=1
 while :; do
     status=0
@@ -97,8 +105,7 @@ while :; do
     if [ -n "$stopped_by" ] || [ "$attempt" -gt "$retries" ]; then break; fi
     # What killed a rank, say a machine short of memory, may need a moment to pass.
     wait=$((2 * attempt < 60 ? 2 * attempt : 60))
-    echo "local.sh: attempt $attempt of $((retries + 1)) ended with status $status; the next one goes on from the" \
-        "newest checkpoint in $wait s" >&2
+    echo "local.sh: attempt $attempt of $((retries + 1)) ended with status $status; the next one $goes_on in $wait s" >&2
     sleep "$wait"
     attempt=$((attempt + 1))
 done

@@ -1,6 +1,34 @@
 #!/usr/bin/env bash
 # From an empty Debian or Ubuntu machine to a trained model: packages, build, data, training. Safe to run again.
 set -euo pipefail
+
+usage() {
+    cat <<'TEXT'
+Usage: launch/quickstart.sh
+
+From an empty Debian or Ubuntu machine to a trained model, in four steps:
+  1. packages that are missing are installed (as root, or by sudo)
+  2. elbo is built in build/
+  3. data/sprites.h5 is made, 64x64 pictures of simple shapes
+  4. configs/sprites.yaml is trained on all cores, into runs/sprites
+Safe to run again: what is there already is used, and a training that was
+stopped goes on.
+TEXT
+}
+
+case "$*" in
+'') ;;
+-h | --help)
+    usage
+    exit 0
+    ;;
+*)
+    usage >&2
+    echo "quickstart.sh: takes no arguments, found: $*" >&2
+    exit 2
+    ;;
+esac
+
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=launch/prepare.sh
 . launch/prepare.sh

@@ -2,11 +2,16 @@
 # Runs mpirun so that a stop reaches the ranks in order. mpirun answers TERM and Ctrl-C by killing them a second later
 # and loses their status, but passes USR1 on and keeps it. Sourced by local.sh and batch.sh.
 
-# Runs a command, turns the first TERM, INT, HUP or USR1 into USR1 for it and a second one into TERM. Returns its
+# Runs a command of $elbo, turns the first TERM, INT, HUP or USR1 into USR1 for it and a second one into TERM. Returns its
 # status; stopped_by is then the last signal's name, or empty.
 run_and_pass_signals() {
-    local command='' name signalled status
+    local command='' name signalled status stopping=stopping
     stopped_by=
+    # Others than a training leave nothing to go on from.
+    # shellcheck disable=SC2154  # find_elbo sets it
+    if [[ " $* " == *" $elbo train "* ]]; then
+        stopping="stopping; the same command goes on from the newest checkpoint"
+    fi
     for name in TERM INT HUP USR1; do
         # shellcheck disable=SC2064  # the name is this turn's
         trap "signalled=yes; pass_signal_on $name" "$name"
@@ -29,12 +34,12 @@ run_and_pass_signals() {
     return "$status"
 }
 
-# Uses the command and sets the stopped_by of run_and_pass_signals, in which it is called.
+# Uses the variables and sets the stopped_by of run_and_pass_signals, in which it is called.
 pass_signal_on() {
     local before=$stopped_by
     stopped_by=$1
     if [ -z "$before" ]; then
-        echo "stopping; the same command goes on from the newest checkpoint (once more: kills)" >&2
+        echo "$stopping (once more: kills)" >&2
         kill -USR1 "$command" 2>/dev/null || true
     else
         kill -TERM "$command" 2>/dev/null || true

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <mutex>
+#include <new>
 #include <utility>
 
 #include <unistd.h>
@@ -14,6 +15,7 @@ namespace elbo {
 namespace {
 
 constexpr std::pair<std::string_view, FaultAction> actions[] = {{"throw", FaultAction::throws},
+                                                                {"exhaust", FaultAction::exhausts},
                                                                 {"kill", FaultAction::kills},
                                                                 {"stop", FaultAction::stops},
                                                                 {"exit", FaultAction::exits}};
@@ -27,8 +29,8 @@ std::optional<Number> number_of(std::string_view text) {
 }
 
 [[noreturn]] void reject_request(std::string_view request) {
-    reject("ELBO_FAULT={}: expected ACTION@PLACE[:COUNT][/RANK] with ACTION one of throw, kill, stop, exit, COUNT from "
-           "1 and RANK from 0, such as kill@forward:120/1",
+    reject("ELBO_FAULT={}: expected ACTION@PLACE[:COUNT][/RANK] with ACTION one of throw, exhaust, kill, stop, exit, "
+           "COUNT from 1 and RANK from 0, such as kill@forward:120/1",
            request);
 }
 
@@ -127,6 +129,7 @@ void visit(std::string_view place) {
     const std::optional<FaultAction> action = due(place);
     if (!action) return;
     if (*action == FaultAction::throws) fail("fault injected at {} (ELBO_FAULT)", place);
+    if (*action == FaultAction::exhausts) throw std::bad_alloc();
     if (*action == FaultAction::kills) kill(getpid(), SIGKILL);
     if (*action == FaultAction::stops) kill(getpid(), SIGSTOP);
     if (*action == FaultAction::exits) std::_Exit(static_cast<int>(Exit::failure));

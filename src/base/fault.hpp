@@ -9,7 +9,7 @@
 
 namespace elbo {
 
-enum class FaultAction { throws, kills, stops, exits };
+enum class FaultAction { throws, exhausts, kills, stops, exits };
 
 struct Fault {
     FaultAction action = FaultAction::throws;
@@ -18,8 +18,8 @@ struct Fault {
     std::optional<int> rank;      ///< of the process that it happens to; else to every one
 };
 
-/// Reads ACTION@PLACE[:COUNT][/RANK], ACTION one of throw, kill (SIGKILL), stop (SIGSTOP) and exit (status 1, at once).
-/// Throws InputError that names the format.
+/// Reads ACTION@PLACE[:COUNT][/RANK], ACTION one of throw, exhaust (std::bad_alloc), kill (SIGKILL), stop (SIGSTOP) and
+/// exit (status 1, at once). Throws InputError that names the format.
 Fault parse_fault(std::string_view request);
 
 /// Replaces what ELBO_FAULT asks for, from the first visit on; with nothing, no fault happens any more.
@@ -36,7 +36,7 @@ extern std::atomic<bool> armed;
 void visit(std::string_view place);
 } // namespace fault_detail
 
-/// A place where a fault may be injected: throws Error, ends or stops the process if that was asked for.
+/// A place where a fault may be injected: throws Error or bad_alloc, ends or stops the process if that was asked for.
 inline void fault_point(std::string_view place) {
     if (fault_detail::armed.load(std::memory_order_relaxed)) [[unlikely]]
         fault_detail::visit(place);

@@ -1,12 +1,19 @@
 #include "base/verdict.hpp"
 
 #include <cerrno>
+#include <cstdio>
 #include <filesystem>
 #include <new>
 
 namespace elbo {
 
 bool is_wrong_path(int code) { return code != ENOSPC && code != EDQUOT && code != EIO && code != ENOMEM; }
+
+void complain(const std::string& message) noexcept {
+    std::fputs("elbo: ", stderr);
+    std::fwrite(message.data(), 1, message.size(), stderr);
+    std::fputc('\n', stderr);
+}
 
 Verdict verdict_of(const std::exception& error) {
     if (const auto* own = dynamic_cast<const Error*>(&error)) return {own->what(), own->status()};

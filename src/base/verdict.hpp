@@ -18,6 +18,9 @@ struct Verdict {
 /// full or fails; where memory ran out, what makes it suffice.
 Verdict verdict_of(const std::exception& error);
 
+/// "elbo: MESSAGE" and a newline on standard error; also where that is closed or full, which nobody can be told.
+void complain(const std::string& message) noexcept;
+
 /// Whether the system's error lies in what a path names, not in the device below it: exit status 2.
 bool is_wrong_path(int code);
 

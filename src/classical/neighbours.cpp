@@ -17,6 +17,7 @@ constexpr std::size_t query_rows = 128, sample_rows = 2048; ///< of a block of d
 struct Neighbour {
     float distance; ///< squared, less the query's own length
     std::uint32_t sample;
+    // NOLINTNEXTLINE(modernize-use-nullptr): the zero is the language's own
     friend auto operator<=>(const Neighbour&, const Neighbour&) = default;
 };
 

@@ -48,12 +48,23 @@ Exit agree(Exit status, int from, MPI_Comm comm) {
     return static_cast<Exit>(number);
 }
 
+/// Ends these ranks by an error that all of them know of, and by AgreedError only where these are all of the run.
+[[noreturn]] void throw_agreed(MPI_Comm comm, const std::string& message, Exit status) {
+    int size = 0, all = 0;
+    check(MPI_Comm_size(comm, &size), "MPI_Comm_size");
+    check(MPI_Comm_size(MPI_COMM_WORLD, &all), "MPI_Comm_size");
+    if (size < all) throw ToldError(message, status);
+    throw AgreedError(message, status);
+}
+
 } // namespace
 
 /// MPI's communicator, freed with the last copy that uses it, unless it is the world.
 struct Handle {
     explicit Handle(MPI_Comm own) : comm(own) {}
+    /// While an exception unwinds it is left as it is: freeing it is collective, and the other ranks may not come.
     ~Handle() {
+        if (std::uncaught_exceptions() > exceptions) return;
         int finalized = 0;
         MPI_Finalized(&finalized);
         if (comm != MPI_COMM_WORLD && finalized == 0) MPI_Comm_free(&comm);
@@ -63,6 +74,7 @@ struct Handle {
     static MPI_Comm of(const Communicator& communicator) { return communicator.handle_->comm; }
 
     MPI_Comm comm;
+    int exceptions = std::uncaught_exceptions();
 };
 
 void check(int code, const char* call) {
@@ -141,14 +153,14 @@ void Communicator::together(const std::function<void()>& work) const {
     const bool everywhere = most(well ? 1 : 0) == 0;
     if (!everywhere) outcome.message = fmt::format("rank {} on {}: {}", rank_, host_, outcome.message);
     const Exit status = agree(outcome.status, teller, handle_->comm);
-    throw AgreedError(broadcast(outcome.message, teller), status);
+    throw_agreed(handle_->comm, broadcast(outcome.message, teller), status);
 }
 
 void Communicator::on_first(const std::function<void()>& work) const {
     if (!handle_) return work();
     const Verdict outcome = first() ? outcome_of(work) : Verdict();
     const Exit status = agree(outcome.status, 0, handle_->comm);
-    if (status != Exit::done) throw AgreedError(broadcast(outcome.message), status);
+    if (status != Exit::done) throw_agreed(handle_->comm, broadcast(outcome.message), status);
 }
 
 std::vector<std::int64_t> Communicator::gather(std::int64_t value) const {
@@ -192,9 +204,10 @@ void Communicator::require_same(const std::string& what, const std::string& text
     const std::vector<std::string> hosts = gather(host_);
     if (other == all.end()) return;
     const auto rank = static_cast<std::size_t>(other - all.begin());
-    throw AgreedError(fmt::format("the ranks do not agree in {}: rank 0 on {} has {}, rank {} on {} has {}", what,
-                                  hosts.front(), all.front(), rank, hosts[rank], *other),
-                      Exit::wrong_input);
+    throw_agreed(handle_->comm,
+                 fmt::format("the ranks do not agree in {}: rank 0 on {} has {}, rank {} on {} has {}", what,
+                             hosts.front(), all.front(), rank, hosts[rank], *other),
+                 Exit::wrong_input);
 }
 
 Session::Session() : exceptions_(std::uncaught_exceptions()) {

@@ -27,7 +27,8 @@ private:
 
 /// Some ranks of this run, or all; by default this process alone, which needs no MPI. Every member function but rank(),
 /// size() and host() is collective: all ranks call it in the same order. Sums are MPI's own, in an order of its choice:
-/// for figures whose last bits do not matter.
+/// for figures whose last bits do not matter. Where it is a part of the run's ranks, what is to throw AgreedError
+/// throws an Error of the same message and status: the other ranks know nothing of it.
 class Communicator {
 public:
     int rank() const { return rank_; }

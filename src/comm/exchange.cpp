@@ -18,7 +18,7 @@ constexpr int looks_at_once = 3;
 constexpr int idle_looks = 4;
 
 /// Empty looks before a waiting rank lets another have its core.
-constexpr int patience = 4096;
+constexpr std::uint64_t patience = 4096;
 
 /// Tells the core that this is a loop that waits.
 void relax() {
@@ -227,7 +227,7 @@ void Exchange::wait_until(const Done& done) {
     progress();
     if (done()) return;
     const InPhase waiting(clock_, Phase::waiting);
-    for (int looks = 0;; ++looks) {
+    for (std::uint64_t looks = 0;; ++looks) {
         progress();
         if (done()) return;
         if (remote() && looks % 64 == 63) remote_->poke();

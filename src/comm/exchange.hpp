@@ -57,7 +57,11 @@ public:
     /// Where there are several nodes, what `messages` leaves open is chosen by measuring the network.
     Exchange(const Nodes& nodes, std::size_t parameters, std::size_t virtual_ranks,
              Precision precision = Precision::fp32, const Messages& messages = {});
+    /// While an exception unwinds, all that messages between nodes need stays until the process ends: MPI may still
+    /// receive into it, and the other ranks need not know of the end.
     ~Exchange();
+    Exchange(const Exchange&) = delete;
+    Exchange& operator=(const Exchange&) = delete;
 
     /// One copy a node, the same on all between steps and while gradients are computed.
     std::span<float> values() { return {values_, parameters_}; }
@@ -187,6 +191,7 @@ private:
     std::optional<Between> between_;
     std::unique_ptr<Remote> remote_; ///< none on a single node
     bool silent_ = false;            ///< remote_ is left out
+    int exceptions_;                 ///< that unwound when this was made
     bool crowded_;                   ///< more ranks than cores: who waits makes room at once
 
     PhaseClock* clock_ = nullptr;

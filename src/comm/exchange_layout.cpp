@@ -7,6 +7,7 @@
 #include "numerics/sums.hpp"
 
 #include <algorithm>
+#include <exception>
 
 namespace elbo::comm {
 namespace {
@@ -43,6 +44,7 @@ Exchange::Exchange(const Nodes& nodes, std::size_t parameters, std::size_t virtu
       locals_(static_cast<std::size_t>(nodes.node().size())),
       leaves_(nodes.my_leaves(virtual_ranks)),
       roots_(maximal_subtrees(virtual_ranks, leaves_)),
+      exceptions_(std::uncaught_exceptions()),
       crowded_(cores_of_node(nodes.node()).must_share()) {
     if (virtual_ranks < static_cast<std::size_t>(nodes.world().size()))
         fail("{} virtual ranks cannot be dealt to {} ranks", virtual_ranks, nodes.world().size());
@@ -63,7 +65,9 @@ Exchange::Exchange(const Nodes& nodes, std::size_t parameters, std::size_t virtu
     nodes.world().barrier();
 }
 
-Exchange::~Exchange() = default;
+Exchange::~Exchange() {
+    if (remote_ && std::uncaught_exceptions() > exceptions_) remote_->leave(std::move(memory_));
+}
 
 void Exchange::plan_buckets(const Messages& messages) {
     if (nodes_.count() == 1) {
@@ -114,7 +118,7 @@ void Exchange::map_memory(Precision precision) {
         arrays.push_back(gradient_arrays(virtual_ranks_, nodes_.leaves_of(nodes_.mine(), local, virtual_ranks_)));
         bytes += aligned(arrays.back() * elements_ * sizeof(float));
     }
-    memory_ = std::make_unique<NodeMemory>(nodes_.node(), bytes, "parameters and gradients");
+    memory_ = std::make_unique<NodeMemory>(nodes_, bytes, "parameters and gradients");
     std::byte* next = memory_->data();
     const auto take = [&next](std::size_t size) { return std::exchange(next, next + aligned(size)); };
     values_ = reinterpret_cast<float*>(take(array));

@@ -43,29 +43,39 @@ std::byte* map(int file, std::size_t bytes, const std::string& what) {
     return static_cast<std::byte*>(address);
 }
 
+struct File {
+    int descriptor = -1; ///< negative: none
+    File() = default;
+    File(const File&) = delete;
+    File& operator=(const File&) = delete;
+    ~File() {
+        if (descriptor >= 0) close(descriptor);
+    }
+};
+
 } // namespace
 
-NodeMemory::NodeMemory(const Communicator& node, std::size_t bytes, const std::string& what)
-    : bytes_((std::max<std::size_t>(bytes, 1) + granule - 1) / granule * granule) {
-    int file = -1;
-    node.on_first([&] {
-        refuse_too_much(bytes_, what);
-        if (node.size() > 1) file = make_file(bytes_, what);
+void NodeMemory::Unmap::operator()(std::byte* data) const { munmap(data, bytes); }
+
+NodeMemory::NodeMemory(const Nodes& nodes, std::size_t bytes, const std::string& what)
+    : data_(nullptr, {(std::max<std::size_t>(bytes, 1) + granule - 1) / granule * granule}) {
+    const Communicator& node = nodes.node();
+    const std::size_t size = data_.get_deleter().bytes;
+    File file;
+    // The world agrees on every outcome: other nodes would wait for one that has failed by itself.
+    nodes.world().together([&] {
+        refuse_too_much(size, what);
+        if (node.first() && node.size() > 1) file.descriptor = make_file(size, what);
     });
-    const std::string name = node.broadcast(fmt::format("/proc/{}/fd/{}", getpid(), file));
-    node.together([&] {
-        if (!node.first()) file = open(name.c_str(), O_RDWR | O_CLOEXEC);
-        if (file < 0 && node.size() > 1)
+    const std::string name = node.broadcast(fmt::format("/proc/{}/fd/{}", getpid(), file.descriptor));
+    nodes.world().together([&] {
+        if (!node.first()) file.descriptor = open(name.c_str(), O_RDWR | O_CLOEXEC);
+        if (file.descriptor < 0 && node.size() > 1)
             fail("{}: {} cannot be opened: {}; where the ranks of a host are in several containers, set "
                  "communication.shared: false",
                  what, name, std::strerror(errno));
-        data_ = map(file, bytes_, what);
+        data_.reset(map(file.descriptor, size, what));
     });
-    if (file >= 0) close(file);
-}
-
-NodeMemory::~NodeMemory() {
-    if (data_) munmap(data_, bytes_);
 }
 
 } // namespace elbo::comm

@@ -1,5 +1,6 @@
 #include "comm/pieces.hpp"
 
+#include "base/verdict.hpp"
 #include "comm/mpi_call.hpp"
 
 #include <algorithm>
@@ -17,7 +18,7 @@ namespace {
 
 /// What a message is, as MPI's tag. A maker sends pieces, perhaps an error instead of one, and at last the end; rank 0
 /// answers each but the end by the number of the maker's next piece, or that there is none, or that all is to stop.
-enum Tag { piece_tag = 1, wrong_input_tag, failure_tag, end_tag, next_tag, none_tag, stop_tag };
+enum Tag { piece_tag = 1, error_tag, end_tag, next_tag, none_tag, stop_tag };
 
 int message_length(std::size_t bytes) {
     if (bytes > static_cast<std::size_t>(std::numeric_limits<int>::max()))
@@ -90,19 +91,15 @@ private:
     }
 
     static Tag fill(std::size_t piece, const MakeLongPiece& make, std::vector<std::byte>& bytes) {
-        const auto tell = [&](const std::exception& error) {
-            const auto text = std::as_bytes(std::span(std::string_view(error.what())));
-            bytes.assign(text.begin(), text.end());
-        };
         try {
             make(piece, bytes, [] {});
             return piece_tag;
-        } catch (const InputError& error) {
-            tell(error);
-            return wrong_input_tag;
         } catch (const std::exception& error) {
-            tell(error);
-            return failure_tag;
+            const Verdict verdict = verdict_of(error);
+            const auto text = std::as_bytes(std::span(verdict.message));
+            bytes.assign(1, static_cast<std::byte>(verdict.status));
+            bytes.insert(bytes.end(), text.begin(), text.end());
+            return error_tag;
         }
     }
 
@@ -123,10 +120,10 @@ private:
     std::size_t turn_ = 0, unanswered_ = 0;
 };
 
-[[noreturn]] void throw_told(Tag tag, const std::vector<std::byte>& bytes) {
-    const std::string message(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    if (tag == wrong_input_tag) throw InputError(message);
-    throw Error(message);
+/// bytes: an error as Maker sends it, status and message.
+[[noreturn]] void throw_told(const std::vector<std::byte>& bytes) {
+    throw ToldError({reinterpret_cast<const char*>(bytes.data()) + 1, bytes.size() - 1},
+                    static_cast<Exit>(bytes.front()));
 }
 
 /// Bytes that wait for pieces before theirs: with more of them no new piece is given out.
@@ -273,7 +270,7 @@ private:
         if (found == held_.end()) return false;
         Made& made = found->second;
         if (made.failure) std::rethrow_exception(made.failure);
-        if (made.tag != piece_tag) throw_told(made.tag, made.bytes);
+        if (made.tag != piece_tag) throw_told(made.bytes);
         use(used_++, made.bytes);
         held_bytes_ -= made.bytes.size();
         spare_.push_back(std::move(made.bytes));

@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <deque>
+#include <exception>
 #include <map>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 namespace elbo::comm {
@@ -119,6 +121,7 @@ struct Remote::State {
     Precision precision;
     float* totals;
     MPI_Comm comm = MPI_COMM_NULL;
+    int exceptions = std::uncaught_exceptions();
     Summation total;
     std::deque<Bucket> buckets;
     std::deque<AlignedFloats> rooms;
@@ -126,6 +129,8 @@ struct Remote::State {
     /// In bf16, of what is sent in a step, to several perhaps.
     std::map<std::tuple<const Step*, const float*, std::size_t>, BFloat16*> copies;
     std::size_t bytes_sent = 0, messages_sent = 0; ///< in a step
+    std::unique_ptr<NodeMemory> kept;              ///< see leave()
+    State* left_before = nullptr;                  ///< the same
 
     State(const Nodes& all, std::size_t virtual_ranks, Precision sent_as, float* sums)
         : nodes(all),
@@ -137,9 +142,10 @@ struct Remote::State {
     }
     State(const State&) = delete;
     State& operator=(const State&) = delete;
+    /// While an exception unwinds, the communicator is left: freeing it is collective, and the others may not come.
     ~State() {
         buckets.clear();
-        if (comm != MPI_COMM_NULL) MPI_Comm_free(&comm);
+        if (comm != MPI_COMM_NULL && std::uncaught_exceptions() <= exceptions) MPI_Comm_free(&comm);
     }
 
     float* room(std::size_t floats) { return rooms.emplace_back(floats).span().data(); }
@@ -248,6 +254,13 @@ Remote::Remote(const Nodes& nodes, std::size_t virtual_ranks, std::span<const Sl
 }
 
 Remote::~Remote() = default;
+
+void Remote::leave(std::unique_ptr<NodeMemory> totals) noexcept {
+    static State* left = nullptr; // never freed, but no leak to those who look for one
+    state_->kept = std::move(totals);
+    state_->left_before = std::exchange(left, state_.get());
+    static_cast<void>(state_.release());
+}
 
 void Remote::account_by(PhaseClock* clock) { state_->clock = clock; }
 

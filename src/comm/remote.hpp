@@ -3,6 +3,7 @@
 #pragma once
 
 #include "comm/network.hpp"
+#include "comm/node_memory.hpp"
 #include "comm/nodes.hpp"
 #include "comm/phase_clock.hpp"
 #include "comm/slices.hpp"
@@ -24,6 +25,10 @@ public:
     ~Remote();
     Remote(const Remote&) = delete;
     Remote& operator=(const Remote&) = delete;
+
+    /// Has all that MPI may still send from or receive into, `totals` too, stay until the process ends. Afterwards it
+    /// can only be destroyed.
+    void leave(std::unique_ptr<NodeMemory> totals) noexcept;
 
     /// What the ranks of a node together take for arrays of so many elements, about: what they send and receive.
     static std::size_t bytes(const Shares& shares, std::size_t node, Route route, Precision precision,

@@ -39,7 +39,6 @@ public:
     const std::vector<Leaves>& roots(std::size_t node) const { return roots_[node]; } ///< its maximal subtrees
     std::vector<Leaves> roots() const;                                                ///< of all nodes, in order
     std::size_t node_of(std::size_t leaf) const;
-    bool alone(Leaves tree) const { return node_of(tree.begin) == node_of(tree.end - 1); } ///< on one node
 
 private:
     std::size_t virtual_ranks_;

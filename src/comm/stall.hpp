@@ -1,27 +1,16 @@
-// What a stalled node looks like: the state of each rank's process, as Linux's /proc tells it (man 5 proc), and the one
-// line that names those who have not arrived.
+// What a stalled node looks like: the state of each rank's process, and the one line that names those who have not
+// arrived.
 #pragma once
 
+#include "base/process.hpp"
 #include "comm/phase.hpp"
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace elbo::comm {
-
-struct ProcessStat {
-    char state = '?';          ///< R, S, D, T, t, Z, X
-    std::uint64_t started = 0; ///< clock ticks since the system started: tells a process from a later one of its number
-};
-
-/// Nothing where there is no such process, or it cannot be seen.
-std::optional<ProcessStat> read_process(int process);
-
-/// Takes the text of /proc/PID/stat; nothing where it is not of that form.
-std::optional<ProcessStat> parse_process(const std::string& text);
 
 /// How a rank's process is, as the other ranks of its node see it.
 enum class Life { running, on_disk, stopped, traced, gone, silent };

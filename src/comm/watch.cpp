@@ -1,6 +1,8 @@
 #include "comm/watch.hpp"
 
 #include "base/text.hpp"
+#include "base/thread.hpp"
+#include "base/verdict.hpp"
 
 #include <fmt/format.h>
 
@@ -48,7 +50,7 @@ Watch::Place place_on(const Nodes& nodes) {
     return place;
 }
 
-void print_line(const std::string& text) { fmt::print(stderr, "elbo: {}\n", text); }
+void print_line(const std::string& text) { complain(text); }
 
 } // namespace
 
@@ -60,7 +62,7 @@ Watch::Watch(const Nodes& nodes, const WatchSettings& settings, OnStall on_stall
       on_stall_(std::move(on_stall)),
       limit_(limit_of(settings)),
       interval_(std::min(1.0, limit_ / 4)) {
-    memory_ = std::make_unique<NodeMemory>(nodes.node(), board_bytes(place_.ranks.size()), "the watchdog's board");
+    memory_ = std::make_unique<NodeMemory>(nodes, board_bytes(place_.ranks.size()), "the watchdog's board");
     place_.board = memory_->data();
     sit_down();
     nodes.world().barrier(); // all can be seen from the first look on
@@ -100,18 +102,7 @@ void Watch::sit_down() {
 
 void Watch::start() {
     if (limit_ == never) return;
-    // Signals are the main thread's.
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    std::exception_ptr failure;
-    try {
-        thread_ = std::thread([this] { run(); });
-    } catch (const std::exception&) {
-        failure = std::current_exception();
-    }
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    if (failure) std::rethrow_exception(failure);
+    thread_ = start_thread("to watch for stalls", [this] { run(); });
 }
 
 void Watch::stop() {

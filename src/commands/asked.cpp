@@ -6,13 +6,31 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
 namespace elbo::commands {
+namespace {
 
-AskedModel::AskedModel(const comm::Communicator& all, const TrainedOptions& options, std::size_t max_rows)
-    : world(all),
-      trained(training::open_trained(all, options.run, options.checkpoint, max_rows)),
-      nodes(all, trained.config.communication.shared) {}
+training::Trained open_for(const comm::Communicator& all, const TrainedOptions& options, const CommandFiles& files,
+                           std::size_t max_rows) {
+    all.on_first([&] {
+        files.require();
+        files.refuse_run(options.run);
+        files.refuse_sources(std::span(&options.data, 1));
+    });
+    training::Trained trained = training::open_trained(all, options.run, options.checkpoint, max_rows);
+    const config::Data& data = trained.config.data;
+    all.on_first([&] {
+        for (const auto* texts : {&data.train, &data.validation, &data.labels}) files.refuse_sources(*texts);
+    });
+    return trained;
+}
+
+} // namespace
+
+AskedModel::AskedModel(const comm::Communicator& all, const TrainedOptions& options, const CommandFiles& files,
+                       std::size_t max_rows)
+    : world(all), trained(open_for(all, options, files, max_rows)), nodes(all, trained.config.communication.shared) {}
 
 std::vector<float> AskedModel::means(Matrix<const float> x) {
     std::vector<float> mean(x.rows() * latent()), log_variance(mean.size());
@@ -33,8 +51,9 @@ void AskedModel::require_images(const std::string& what) const {
                elbo::describe(trained.sample_shape));
 }
 
-Asked::Asked(const comm::Communicator& all, const TrainedOptions& options, std::size_t max_rows)
-    : AskedModel(all, options, max_rows),
+Asked::Asked(const comm::Communicator& all, const TrainedOptions& options, const CommandFiles& files,
+             std::size_t max_rows)
+    : AskedModel(all, options, files, max_rows),
       data(training::read_data(nodes, trained, options.data)),
       loader(data, binarize(), max_rows) {}
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "commands/commands.hpp"
+#include "commands/output_file.hpp"
 #include "training/trained.hpp"
 
 #include <cstddef>
@@ -18,8 +19,10 @@ struct AskedModel {
     training::Trained trained;
     comm::Nodes nodes;
 
-    /// Passes are of at most max_rows samples. Collective.
-    AskedModel(const comm::Communicator& all, const TrainedOptions& options, std::size_t max_rows = pass_rows);
+    /// Throws AgreedError where a file that is to be written cannot be, or is one that the command or the run reads,
+    /// before the model is read. Passes are of at most max_rows samples. Collective.
+    AskedModel(const comm::Communicator& all, const TrainedOptions& options, const CommandFiles& files,
+               std::size_t max_rows = pass_rows);
     AskedModel(const AskedModel&) = delete;
     AskedModel& operator=(const AskedModel&) = delete;
 
@@ -42,8 +45,9 @@ struct Asked : AskedModel {
     data::Dataset data;
     data::Loader loader;
 
-    /// Passes and loads are of at most max_rows samples. Collective.
-    Asked(const comm::Communicator& all, const TrainedOptions& options, std::size_t max_rows = pass_rows);
+    /// As AskedModel; loads are of at most max_rows samples too. Collective.
+    Asked(const comm::Communicator& all, const TrainedOptions& options, const CommandFiles& files,
+          std::size_t max_rows = pass_rows);
 
     /// Samples as the model sees them, binarised as in validation.
     data::Rows take(data::Range samples);

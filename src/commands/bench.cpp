@@ -280,9 +280,11 @@ report::Fields fields_of(const config::Config& config, const training::Trainer& 
 } // namespace
 
 Exit bench(const BenchOptions& options) {
+    const std::vector<std::string> overrides = overrides_of(options);
     return on_ranks([&](const comm::Communicator& world) {
+        require_json(world, options);
         const config::Config config =
-            training::for_measuring(read_configuration(world, options.configuration, overrides_of(options)));
+            training::for_measuring(read_configuration(world, options.configuration, overrides));
         const std::uint64_t virtual_ranks = training::virtual_ranks_at_start(world, config);
         const std::uint64_t batch = training::asked_batch(config.training, virtual_ranks);
         training::Trainer trainer(world, config, virtual_ranks,

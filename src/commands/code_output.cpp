@@ -1,7 +1,6 @@
 #include "commands/code_output.hpp"
 
 #include "base/error.hpp"
-#include "commands/output_file.hpp"
 
 #include <fmt/format.h>
 
@@ -52,7 +51,6 @@ CodeOutput::CodeOutput(const comm::Communicator& world, const CodeOutputOptions&
     : is_npy_(is_npy(options.name)), arrays_(arrays_of(options)) {
     std::string place;
     world.on_first([&] {
-        require_new_file("output", options.name, options.replace);
         file_.emplace(is_npy_ ? storage::RowFile::npy(options.name, arrays_.front())
                               : storage::RowFile::hdf5(options.name, arrays_, options.texts));
         place = place_of(*file_);

@@ -18,7 +18,6 @@ namespace elbo::commands {
 
 struct CodeOutputOptions {
     std::string name;
-    bool replace = false;
     std::uint64_t samples = 0;
     std::size_t latent = 0, draws = 1; ///< draws: of z a sample; 0: none
     std::string_view figure;           ///< a value for each sample besides; "": there is none
@@ -33,8 +32,7 @@ struct CodeRows {
 
 class CodeOutput {
 public:
-    /// Throws AgreedError where the file exists and is not to be replaced, its folder does not, or it cannot be
-    /// written. Collective.
+    /// Throws AgreedError where it cannot be written. Collective.
     CodeOutput(const comm::Communicator& world, const CodeOutputOptions& options);
 
     /// False where some rank, on a host with other disks, does not see the file: rank 0 writes all rows then.

@@ -34,13 +34,13 @@ Exit convert(const ConvertOptions& options);
 std::string source_formats(); ///< for --help: a line or two each
 
 struct InspectOptions {
-    std::string file;              ///< of datasets also FILE:/dataset or a pattern of files
-    std::vector<std::string> rest; ///< further files, or key=value of a configuration
-    std::size_t nodes = 1;         ///< for the memory of a configuration
-    std::size_t ranks = 1;         ///< the same, on each of them
-    bool statistics = false;       ///< of datasets, however large
-    std::string picture;           ///< a file for pictures of samples; empty: none
-    bool allow_external = false;   ///< read what files refer to outside their own folder
+    std::string file;                 ///< of datasets also FILE:/dataset or a pattern of files
+    std::vector<std::string> rest;    ///< further files, or key=value of a configuration
+    std::optional<std::size_t> nodes; ///< for the memory of a configuration; 1
+    std::optional<std::size_t> ranks; ///< the same, on each of them; 1
+    bool statistics = false;          ///< of datasets, however large
+    std::string picture;              ///< a file for pictures of samples; empty: none
+    bool allow_external = false;      ///< read what files refer to outside their own folder
 };
 Exit inspect(const InspectOptions& options);
 
@@ -148,11 +148,11 @@ struct SampleOptions : TrainedOptions {
 Exit sample(const SampleOptions& options);
 
 struct EncodeOptions : TrainedOptions {
-    std::string output;                ///< FILE.h5 or FILE.npy
-    std::string posterior = "q";       ///< a row of model::inference_kinds()
-    std::size_t draws = 1;             ///< of each sample's code that are written
-    std::size_t candidates = 100;      ///< draws of the encoder's posterior that are weighed
-    std::optional<std::uint32_t> seed; ///< else the run's
+    std::string output;                    ///< FILE.h5 or FILE.npy
+    std::string posterior = "q";           ///< a row of model::inference_kinds()
+    std::optional<std::size_t> draws;      ///< of each sample's code that are written; 1
+    std::optional<std::size_t> candidates; ///< draws of the encoder's posterior that are weighed, or moves; 100
+    std::optional<std::uint32_t> seed;     ///< else the run's
     bool replace = false;
 };
 Exit encode(const EncodeOptions& options);

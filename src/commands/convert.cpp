@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "commands/commands.hpp"
 #include "commands/on_ranks.hpp"
+#include "commands/output_file.hpp"
 #include "convert/division.hpp"
 #include "convert/elements.hpp"
 
@@ -97,6 +98,7 @@ Exit convert_on(const ConvertOptions& options, const comm::Communicator& world) 
     };
     convert::Request request;
     world.together([&] { request = request_of(options); });
+    world.on_first([&] { require_ordinary("output", request.output); });
     const auto written = convert::convert(request, progress, tell_skipped, world);
     if (skipped > 0) terminal.warning(fmt::format("left out {} damaged items", with_commas(skipped)));
     for (const storage::DatasetInfo& info : written)

@@ -20,6 +20,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr std::size_t usual_candidates = 100;
 constexpr std::size_t most_candidates = 1 << 16;          ///< whose weights stay in memory for a block
 constexpr std::size_t most_values = std::size_t{1} << 20; ///< of a sample's draws: a block of them is 1 GiB
 
@@ -30,6 +31,18 @@ const model::InferenceKind& kind_of(const std::string& name) {
         names.push_back(kind.name);
     }
     reject("--posterior {}: expected one of {}", name, joined(names));
+}
+
+void check(const EncodeOptions& options) {
+    kind_of(options.posterior);
+    const std::optional<std::size_t>& candidates = options.candidates;
+    if (candidates && (*candidates == 0 || *candidates > most_candidates))
+        reject("--samples {}: expected a number from 1 to {}", *candidates, with_commas(most_candidates));
+    if (candidates && options.posterior == "q")
+        reject("--samples {}: is of --posterior importance and hmc", *candidates);
+    require_code_name(options.output);
+    if (options.draws.value_or(0) > 0 && options.output.ends_with(".npy"))
+        reject("--draws {}: {} gets the means alone; name a file that ends in .h5", *options.draws, options.output);
 }
 
 /// What a block of samples sends to rank 0: figures, means, log variances and draws.
@@ -48,21 +61,21 @@ public:
         : options_(options),
           kind_(kind_of(options.posterior)),
           terminal_(world.first(), report::Verbosity::normal),
-          asked_(world, options),
+          asked_(world, options, {{{"output", options.output, existing(options.replace)}}}),
           seed_(options.seed.value_or(asked_.seed())) {
         const std::size_t latent = asked_.latent();
         world.together([&] {
-            if (options.draws > most_values / latent)
-                reject("--draws {}: expected at most {} for {} latents", options.draws,
-                       with_commas(most_values / latent), latent);
-            inference_ = kind_.make(asked_.model(), pass_rows, {options.draws, options.candidates, seed_});
+            if (draws() > most_values / latent)
+                reject("--draws {}: expected at most {} for {} latents", draws(), with_commas(most_values / latent),
+                       latent);
+            inference_ = kind_.make(asked_.model(), pass_rows, {draws(), candidates(), seed_});
         });
     }
 
     void run() {
         const comm::Communicator& world = asked_.world;
-        output_.emplace(world, CodeOutputOptions{options_.output, options_.replace, asked_.data.size(), asked_.latent(),
-                                                 options_.draws, kind_.figure, texts()});
+        output_.emplace(world, CodeOutputOptions{options_.output, asked_.data.size(), asked_.latent(), draws(),
+                                                 kind_.figure, texts()});
         for (const std::string& line : asked_.introduction()) terminal_.line(line);
         began_ = Clock::now();
         comm::in_order(
@@ -74,10 +87,12 @@ public:
     }
 
 private:
+    std::size_t draws() const { return options_.draws.value_or(1); }
+    std::size_t candidates() const { return options_.candidates.value_or(usual_candidates); }
     data::Range samples_of(std::size_t block) const {
         return data::batch_at(block * pass_rows, asked_.data.size(), pass_rows);
     }
-    Block block_of(data::Range samples) const { return {samples.size(), asked_.latent(), options_.draws}; }
+    Block block_of(data::Range samples) const { return {samples.size(), asked_.latent(), draws()}; }
 
     void infer(data::Range samples, std::vector<std::byte>& bytes) {
         const data::Rows rows = asked_.take(samples);
@@ -134,7 +149,7 @@ private:
         storage::FileTexts texts = asked_.about();
         texts.emplace_back("posterior", kind_.name);
         texts.emplace_back("seed", fmt::format("{}", seed_));
-        if (!kind_.figure.empty()) texts.emplace_back("candidates", fmt::format("{}", options_.candidates));
+        if (!kind_.figure.empty()) texts.emplace_back("candidates", fmt::format("{}", candidates()));
         return texts;
     }
 
@@ -143,8 +158,8 @@ private:
         if (!kind_.figure.empty()) {
             const auto middle = figures_.begin() + static_cast<std::ptrdiff_t>(figures_.size() / 2);
             std::ranges::nth_element(figures_, middle);
-            how += fmt::format(" ({} each): {} {:.1f} (median)", with_commas(options_.candidates),
-                               in_words(kind_.figure), *middle);
+            how += fmt::format(" ({} each): {} {:.1f} (median)", with_commas(candidates()), in_words(kind_.figure),
+                               *middle);
         }
         say("codes", how);
         say("wrote", fmt::format("{}: {}{}", options_.output, output_->contents(),
@@ -178,10 +193,7 @@ private:
 } // namespace
 
 Exit encode(const EncodeOptions& options) {
-    kind_of(options.posterior);
-    if (options.candidates == 0 || options.candidates > most_candidates)
-        reject("--samples {}: expected a number from 1 to {}", options.candidates, with_commas(most_candidates));
-    require_code_name(options.output);
+    check(options);
     return on_ranks([&](const comm::Communicator& world) {
         Encoding(world, options).run();
         return Exit::done;

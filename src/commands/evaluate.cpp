@@ -17,6 +17,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
+#include <functional>
 #include <optional>
 
 namespace elbo::commands {
@@ -63,8 +65,10 @@ void check(const EvaluateOptions& options) {
     require_number("--samples", options.draws, most_draws);
     require_number("--steps", options.steps, most_steps);
     if (!options.labels.empty() && !options.features) reject("--labels {}: is of --features", options.labels);
-    require_folder("--json", options.json);
-    require_folder("--per-sample", options.per_sample);
+}
+
+CommandFiles files_of(const EvaluateOptions& options) {
+    return {{{"--json", options.json}, {"--per-sample", options.per_sample, Existing::refused}}, {options.labels}};
 }
 
 /// What a rank estimates at a time: small blocks of almost equal size, so that all ranks have as much to do.
@@ -75,7 +79,7 @@ public:
     Evaluating(const comm::Communicator& world, const EvaluateOptions& options)
         : options_(options),
           terminal_(world.first(), report::Verbosity::normal),
-          asked_(world, options),
+          asked_(world, options, files_of(options)),
           sampler_(make_sampler(asked_.model(), options)),
           found_(asked_.latent(), sampler_->levels()),
           gap_(asked_.trained, pass_rows, options.gap),
@@ -157,20 +161,33 @@ private:
                 asked_.data.name(), with_commas(found_.first_not_finite()));
         const auto figures = matrix_at<double>(bytes, block.figures_at(), block.rows, block.figures);
         reconstruction_.add(figures);
-        if (figures_) figures_->add(estimates, figures);
+        keep([&] { figures_->add(estimates, figures); });
         if (terminal_.wants_live())
             terminal_.live(report::progress("evaluating", static_cast<double>(found_.samples()),
                                             static_cast<double>(asked_.data.size()), began_,
                                             fmt::format("ELBO {:.2f}", found_.elbo().value)));
     }
 
-    void conclude() {
-        if (figures_) {
-            auto about = asked_.about();
-            about.emplace_back("method", options_.method);
-            about.emplace_back("draws", fmt::format("{}", found_.draws()));
-            figures_->commit(about);
+    /// What goes wrong with the file of every sample's figures, on a full disk say, is told after those of all.
+    void keep(const std::function<void()>& write) {
+        if (!figures_) return;
+        try {
+            write();
+        } catch (const std::exception&) {
+            not_kept_ = std::current_exception();
+            figures_.reset();
         }
+    }
+
+    void commit_figures() {
+        auto about = asked_.about();
+        about.emplace_back("method", options_.method);
+        about.emplace_back("draws", fmt::format("{}", found_.draws()));
+        keep([&] { figures_->commit(about); });
+        if (not_kept_) std::rethrow_exception(not_kept_);
+    }
+
+    void conclude() {
         const EvaluationReport report{options_,        asked_,
                                       found_,          gap_,
                                       reconstruction_, features_ ? &*features_ : nullptr,
@@ -180,6 +197,7 @@ private:
         const std::chrono::duration<double> passed = Clock::now() - began_;
         terminal_.line(
             fmt::format("\n{} samples in {}", with_commas(found_.samples()), human_duration(passed.count())));
+        commit_figures();
     }
 
     const EvaluateOptions& options_;
@@ -193,6 +211,7 @@ private:
     std::optional<FeatureDistances> features_;
     model::KlSplit split_;                   ///< rank 0's
     std::unique_ptr<SampleFigures> figures_; ///< rank 0's, where they are asked for
+    std::exception_ptr not_kept_;            ///< why they could not be written
     Clock::time_point began_;
 };
 

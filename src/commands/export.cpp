@@ -3,6 +3,7 @@
 #include "base/version.hpp"
 #include "commands/commands.hpp"
 #include "commands/on_ranks.hpp"
+#include "commands/output_file.hpp"
 #include "storage/files.hpp"
 #include "training/trained.hpp"
 
@@ -72,9 +73,11 @@ void refuse_existing(const ExportOptions& options) {
     const fs::path folder = options.output;
     if (fs::exists(folder, error) && !fs::is_directory(folder, error))
         reject("{}: is no folder; encoder.onnx and decoder.onnx are written to one", folder.string());
-    for (const char* name : {"encoder.onnx", "decoder.onnx"})
+    for (const char* name : {"encoder.onnx", "decoder.onnx"}) {
         if (!options.force && fs::exists(folder / name, error))
             reject("{}: exists; --force replaces it", (folder / name).string());
+        if (fs::exists(folder / name, error)) require_output({"-o", folder / name, Existing::replaced});
+    }
 }
 
 } // namespace

@@ -1,6 +1,5 @@
 #include "commands/image_output.hpp"
 
-#include "commands/output_file.hpp"
 #include "commands/reconstruction_figures.hpp"
 #include "storage/npy_writer.hpp"
 
@@ -8,13 +7,14 @@
 
 namespace elbo::commands {
 
+CommandFiles files_of(const ImageOptions& options) { return {{{"-o", options.output, existing(options.force)}}}; }
+
 ImageOutput ImageOutput::open(const comm::Communicator& world, const ImageOptions& options) {
     const std::string extension = std::filesystem::path(options.output).extension().string();
     const bool hdf5 = extension == ".h5" || extension == ".hdf5";
     world.on_first([&] {
         if (!hdf5 && extension != ".npy" && extension != ".png")
             reject("-o {}: expected a name that ends in .png, .npy or .h5", options.output);
-        require_new_file("-o", options.output, options.force);
     });
     return {options.output, hdf5 ? Kind::hdf5 : extension == ".npy" ? Kind::npy : Kind::png};
 }

@@ -26,10 +26,12 @@ struct ImageResult {
     std::vector<NamedArray> tables; ///< HDF5's datasets
 };
 
+/// The output alone, for AskedModel to look at.
+CommandFiles files_of(const ImageOptions& options);
+
 class ImageOutput {
 public:
-    /// Throws AgreedError where the name ends in none of .png, .npy, .h5 (.hdf5), the folder is not there, or the file
-    /// is and is not to be replaced. Rank 0 looks. Collective.
+    /// Throws AgreedError where the name ends in none of .png, .npy, .h5 (.hdf5). Collective.
     static ImageOutput open(const comm::Communicator& world, const ImageOptions& options);
 
     bool is_picture() const { return kind_ == Kind::png; }

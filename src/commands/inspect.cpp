@@ -2,6 +2,8 @@
 #include "base/text.hpp"
 #include "commands/commands.hpp"
 #include "commands/inspect_dataset.hpp"
+#include "commands/on_ranks.hpp"
+#include "commands/output_file.hpp"
 #include "config/config.hpp"
 #include "data/plan.hpp"
 #include "model/vae.hpp"
@@ -101,7 +103,7 @@ void inspect_configuration(const InspectOptions& options) {
     const bool there = train.rows() > 0;
     std::optional<storage::DatasetInfo> validation;
     if (there) validation = training::validation_header(config.data);
-    const training::Machine machine{options.nodes, options.ranks};
+    const training::Machine machine{options.nodes.value_or(1), options.ranks.value_or(1)};
     const training::DataPlan plan =
         there ? training::plan_of_a_node(config, train, validation, machine) : training::DataPlan{};
     const std::uint64_t parts =
@@ -135,15 +137,22 @@ std::filesystem::path first_file(const std::string& text) {
     return files.front();
 }
 
+/// Of something else than a configuration.
 void refuse_keys(const InspectOptions& options) {
+    if (options.ranks || options.nodes)
+        reject("{}: --ranks and --nodes belong to a configuration (.yaml)", options.file);
     for (const std::string& word : options.rest)
         if (word.find('=') != std::string::npos && storage::files_of(std::vector{word}).empty())
             reject("{}: key=value belongs to a configuration (.yaml)", options.file);
 }
 
-} // namespace
+void require_picture(const InspectOptions& options) {
+    CommandFiles files{{{"--picture", options.picture}}, options.rest};
+    files.sources.push_back(options.file);
+    files.require();
+}
 
-Exit inspect(const InspectOptions& options) {
+void inspect_any(const InspectOptions& options) {
     const std::filesystem::path file = first_file(options.file);
     const std::string extension = file.extension().string();
     const bool has_option = options.statistics || !options.picture.empty() || options.allow_external;
@@ -152,6 +161,7 @@ Exit inspect(const InspectOptions& options) {
     if (has_option && (is_configuration || is_checkpoint))
         reject("{}: --stats, --picture and --allow-external belong to datasets", options.file);
     if (!is_configuration) refuse_keys(options);
+    require_picture(options);
     if (is_configuration)
         inspect_configuration(options);
     else if (is_checkpoint)
@@ -160,7 +170,12 @@ Exit inspect(const InspectOptions& options) {
         inspect_datasets(options);
     else
         reject("{}: neither an HDF5 file, nor a checkpoint, nor a configuration (.yaml)", options.file);
-    return Exit::done;
+}
+
+} // namespace
+
+Exit inspect(const InspectOptions& options) {
+    return on_first_process([&] { inspect_any(options); });
 }
 
 } // namespace elbo::commands

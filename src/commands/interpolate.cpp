@@ -62,7 +62,7 @@ Exit interpolate(const InterpolateOptions& options) {
         reject("--steps {}: expected a number from 2 to {}", options.steps, with_commas(most_steps));
     return on_ranks([&](const comm::Communicator& world) {
         const ImageOutput output = ImageOutput::open(world, options);
-        Asked asked(world, options);
+        Asked asked(world, options, files_of(options));
         world.on_first([&] {
             if (output.is_picture()) asked.require_images(options.output);
             asked.require_sample("--from", options.from);

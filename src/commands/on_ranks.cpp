@@ -12,7 +12,7 @@ namespace {
 
 /// An error that only this rank knows of ends all ranks: they would wait for this one.
 [[noreturn]] void end_all(const comm::Communicator& world, const Verdict& verdict) {
-    fmt::print(stderr, "elbo: rank {} on {}: {}\n", world.rank(), world.host(), verdict.message);
+    complain(fmt::format("rank {} on {}: {}", world.rank(), world.host(), verdict.message));
     comm::abort_all(verdict.status);
 }
 
@@ -24,12 +24,17 @@ Exit on_ranks(const std::function<Exit(const comm::Communicator& world)>& work) 
     try {
         return work(world);
     } catch (const comm::AgreedError& error) {
-        if (world.first()) fmt::print(stderr, "elbo: {}\n", error.what());
+        if (world.first()) complain(error.what());
         return error.status();
     } catch (const std::exception& error) {
         if (world.size() == 1) throw;
         end_all(world, verdict_of(error));
     }
+}
+
+Exit on_first_process(const std::function<void()>& work) {
+    if (comm::launched_rank() == 0) work();
+    return Exit::done;
 }
 
 config::Config read_configuration(const comm::Communicator& world, const std::string& path,

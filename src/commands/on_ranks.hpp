@@ -14,6 +14,9 @@ namespace elbo::commands {
 /// knows of ends them all.
 Exit on_ranks(const std::function<Exit(const comm::Communicator& world)>& work);
 
+/// Does what needs no MPI: under a launcher in its first process alone, or all would print the same.
+Exit on_first_process(const std::function<void()>& work);
+
 /// The configuration as rank 0 reads it. Collective.
 config::Config read_configuration(const comm::Communicator& world, const std::string& path,
                                   const std::vector<std::string>& overrides);

@@ -2,7 +2,6 @@
 #include "base/text.hpp"
 #include "commands/commands.hpp"
 #include "commands/on_ranks.hpp"
-#include "commands/output_file.hpp"
 #include "commands/probing.hpp"
 #include "storage/files.hpp"
 
@@ -29,7 +28,7 @@ public:
     Probe(const comm::Communicator& world, const ProbeOptions& options)
         : options_(options),
           terminal_(world.first(), report::Verbosity::normal),
-          asked_(world, options),
+          asked_(world, options, {{{"--json", options.json}}, {options.labels, options.held_out_labels}}),
           data_(training::read_probe_data(asked_.nodes, asked_.trained, request_of(options))) {
         world.together([&] {
             if (data_.fit.labels.columns.size() == 1)
@@ -119,7 +118,6 @@ Exit probe(const ProbeOptions& options) {
     if (!(options.held_out > 0 && options.held_out < 1))
         reject("--held-out {}: expected a fraction above 0 and below 1", options.held_out);
     if (options.most < 2) reject("--samples {}: expected at least 2", options.most);
-    require_folder("--json", options.json);
     return on_ranks([&](const comm::Communicator& world) {
         Probe(world, options).run();
         return Exit::done;

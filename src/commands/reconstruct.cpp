@@ -20,7 +20,7 @@ public:
     Reconstructing(const comm::Communicator& world, const ReconstructOptions& options)
         : options_(options),
           output_(ImageOutput::open(world, options)),
-          asked_(world, options),
+          asked_(world, options, files_of(options)),
           figures_(asked_.trained, asked_.data),
           terminal_(world.first(), report::Verbosity::normal) {}
 

@@ -70,7 +70,7 @@ Exit report_runs(const ReportOptions& options) {
     return on_ranks([&](const comm::Communicator& world) {
         std::vector<report::RunRecord> runs(options.runs.size());
         world.on_first([&] {
-            require_new_file("-o", output, options.force);
+            require_output({"-o", output, existing(options.force)});
             for (std::size_t i = 0; i < runs.size(); ++i) runs[i] = report::read_run(options.runs[i]);
             report::name_runs(runs);
         });

@@ -85,7 +85,7 @@ report::Illustration traversal(AskedModel& asked, const RunLatents& latents) {
 } // namespace
 
 report::Shown show_model(const comm::Communicator& world, const std::filesystem::path& run, const RunLatents& latents) {
-    AskedModel asked(world, {run.string()});
+    AskedModel asked(world, {run.string()}, {});
     report::Shown shown;
     world.on_first([&] {
         shown.checkpoint = training::describe(asked.trained);

@@ -4,7 +4,6 @@
 #include "comm/pieces.hpp"
 #include "commands/image_output.hpp"
 #include "commands/on_ranks.hpp"
-#include "commands/output_file.hpp"
 #include "commands/reconstruction_figures.hpp"
 #include "commands/restoration_figures.hpp"
 #include "commands/restoration_task.hpp"
@@ -35,6 +34,13 @@ void check_numbers(const RestoreOptions& options) {
     task_of(options);
 }
 
+CommandFiles all_files_of(const RestoreOptions& options) {
+    CommandFiles files = files_of(options);
+    files.outputs.push_back({"--json", options.json});
+    files.sources.push_back(options.mask.value_or(""));
+    return files;
+}
+
 std::vector<float> mask_of(const comm::Communicator& world, const RestoreOptions& options, const Shape& image) {
     std::vector<float> mask(elements(image));
     if (!options.mask) return mask;
@@ -48,7 +54,7 @@ public:
     Restoring(const comm::Communicator& world, const RestoreOptions& options)
         : options_(options),
           output_(options.output.empty() ? std::nullopt : std::optional(ImageOutput::open(world, options))),
-          asked_(world, options, max_rows),
+          asked_(world, options, all_files_of(options), max_rows),
           seed_(options.seed.value_or(asked_.trained.config.seed)),
           terminal_(world.first(), report::Verbosity::normal) {
         world.together([&] {
@@ -236,7 +242,6 @@ void Restoring::conclude() {
 Exit restore(const RestoreOptions& options) {
     check_numbers(options);
     return on_ranks([&](const comm::Communicator& world) {
-        world.on_first([&] { require_folder("--json", options.json); });
         Restoring(world, options).run();
         return Exit::done;
     });

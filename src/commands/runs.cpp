@@ -2,6 +2,7 @@
 #include "training/runs.hpp"
 #include "base/text.hpp"
 #include "commands/commands.hpp"
+#include "commands/on_ranks.hpp"
 #include "report/records.hpp"
 #include "report/screen.hpp"
 
@@ -216,15 +217,16 @@ std::vector<std::string_view> run_columns() {
 
 Exit runs(const RunsOptions& options) {
     column_of(options.sort); // before anything is looked for
-    std::vector<RunSummary> found = training::find_runs(options.folder);
-    sort(found, options);
-    if (options.json)
-        print_json(found);
-    else if (found.empty())
-        fmt::print("{}: no runs in it\n", options.folder);
-    else
-        print_table(found);
-    return Exit::done;
+    return on_first_process([&] {
+        std::vector<RunSummary> found = training::find_runs(options.folder);
+        sort(found, options);
+        if (options.json)
+            print_json(found);
+        else if (found.empty())
+            fmt::print("{}: no runs in it\n", options.folder);
+        else
+            print_table(found);
+    });
 }
 
 } // namespace elbo::commands

@@ -38,12 +38,18 @@ CodeOptions codes_of(const SampleOptions& options, std::uint32_t seed) {
     return {options.from, options.data, options.temperature, seed};
 }
 
+/// A folder is looked at as it is opened, and a name of elbo's own as it is made.
+CommandFiles files_of(const SampleOptions& options) {
+    if (options.output.ends_with("/")) return {};
+    return {{{"-o", options.output, existing(options.replace)}}};
+}
+
 class Sampling {
 public:
     Sampling(const comm::Communicator& world, const SampleOptions& options)
         : options_(options),
           terminal_(world.first(), report::Verbosity::normal),
-          asked_(world, options),
+          asked_(world, options, files_of(options)),
           seed_(options.seed.value_or(asked_.seed())),
           rows_(std::clamp<std::size_t>(piece_bytes / (asked_.dimensions() * sizeof(float)), 1, pass_rows)) {}
 
@@ -69,7 +75,10 @@ public:
 private:
     void open_output() {
         training::SeenValues values = training::seen_values(asked_.trained);
-        if (options_.output.empty()) options_.output = default_name(options_, asked_.trained);
+        if (options_.output.empty()) {
+            options_.output = default_name(options_, asked_.trained);
+            files_of(options_).require();
+        }
         if (options_.as_stored) {
             if (shows_images(options_.output))
                 reject("--as-stored: {} is of images, which show all values from black to white; name a file that ends "

@@ -116,7 +116,6 @@ std::unique_ptr<SampleFigures> open_sample_figures(const std::filesystem::path& 
     const bool csv = extension == ".csv";
     if (!csv && extension != ".h5" && extension != ".hdf5")
         reject("--per-sample {}: expected a name that ends in .h5 or .csv", file.string());
-    if (std::filesystem::exists(file)) reject("--per-sample {}: exists already; name another file", file.string());
     const std::vector<std::string> names = names_of(levels, further);
     if (csv) return std::make_unique<CsvFigures>(file, names);
     return std::make_unique<Hdf5Figures>(file, samples, names);

@@ -24,7 +24,7 @@ public:
 };
 
 /// further: names of columns behind the bounds. Throws InputError where the name ends neither in .h5 (.hdf5) nor in
-/// .csv, or the file exists.
+/// .csv.
 std::unique_ptr<SampleFigures> open_sample_figures(const std::filesystem::path& file, std::uint64_t samples,
                                                    std::span<const std::size_t> levels,
                                                    std::span<const char* const> further);

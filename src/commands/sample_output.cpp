@@ -68,7 +68,6 @@ public:
     explicit Grid(const Options& options)
         : options_(options), shading_(options.shades), side_(side_of(options.samples)) {
         require_images(options);
-        require_new_file("-o", options.name, options.replace);
         if (images::grid_pixels(options.sample_shape, options.samples, side_) > most_grid_pixels)
             reject(
                 "-o {}: a grid of {} images has more than {} million pixels; write them to a folder, whose name ends "
@@ -137,7 +136,7 @@ private:
 
 class Npy final : public SampleOutput {
 public:
-    explicit Npy(const Options& options) : shape_(shape_of(options)), writer_(checked(options), shape_, type) {}
+    explicit Npy(const Options& options) : shape_(shape_of(options)), writer_(options.name, shape_, type) {}
 
     void add(Matrix<const float> rows) override {
         writer_.write(std::as_bytes(std::span(rows.data(), rows.rows() * rows.columns())));
@@ -151,11 +150,6 @@ public:
 private:
     static constexpr storage::ElementType type = storage::ElementType::f32;
 
-    static const std::string& checked(const Options& options) {
-        require_new_file("-o", options.name, options.replace);
-        return options.name;
-    }
-
     Shape shape_;
     storage::NpyWriter writer_;
 };
@@ -163,7 +157,6 @@ private:
 class Hdf5 final : public SampleOutput {
 public:
     explicit Hdf5(const Options& options) : options_(options), shape_(shape_of(options)) {
-        require_new_file("-o", options.name, options.replace);
         writer_ = std::make_unique<storage::DatasetFileWriter>(options.name);
         writer_->create("/x", shape_, storage::ElementType::f32);
     }

@@ -39,7 +39,8 @@ void require_sample_name(const std::string& name);
 bool shows_images(const std::string& name);
 
 /// Throws InputError that begins with "-o NAME" where the samples are no images and the name asks for them, where they
-/// are too many for a grid, where the output exists and is not to be replaced, or its folder does not.
+/// are too many for a grid, or where they are to go to a folder that cannot be made or holds other files. Other files
+/// are looked at by the caller (require_output()).
 std::unique_ptr<SampleOutput> open_sample_output(const SampleOutputOptions& options);
 
 } // namespace elbo::commands

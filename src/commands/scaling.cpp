@@ -273,9 +273,10 @@ void add_predictions(const Question& question, const Link& link, report::Fields&
 
 Exit scaling(const ScalingOptions& options) {
     check(options);
+    const std::vector<std::string> overrides = overrides_of(options.bench);
     return on_ranks([&](const comm::Communicator& world) {
-        const config::Config config =
-            read_configuration(world, options.bench.configuration, overrides_of(options.bench));
+        require_json(world, options.bench);
+        const config::Config config = read_configuration(world, options.bench.configuration, overrides);
         const training::MeasuredCosts measured = training::measure_costs(world, config, options.bench.seconds);
         world.on_first([&] {
             const Question question = question_of(options, config, measured);

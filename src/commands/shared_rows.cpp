@@ -8,7 +8,7 @@ namespace elbo::commands {
 
 SharedRows::SharedRows(const comm::Nodes& nodes, std::size_t rows, std::size_t columns, const std::string& what)
     : nodes_(nodes),
-      memory_(std::make_unique<comm::NodeMemory>(nodes.node(), rows * columns * sizeof(float), what)),
+      memory_(std::make_unique<comm::NodeMemory>(nodes, rows * columns * sizeof(float), what)),
       matrix_(reinterpret_cast<float*>(memory_->data()), rows, columns) {}
 
 void SharedRows::fill(const std::function<void(data::Range rows, Matrix<float> block)>& make) {

@@ -2,6 +2,7 @@
 #include "training/train.hpp"
 #include "commands/commands.hpp"
 #include "commands/on_ranks.hpp"
+#include "commands/output_file.hpp"
 #include "training/schema.hpp"
 
 #include <fmt/format.h>
@@ -17,25 +18,38 @@ training::TraceSettings trace_settings(const TrainOptions& options) {
     return settings;
 }
 
-} // namespace
-
-Exit train(const TrainOptions& options) {
+/// The table of keys, or where the run would go.
+void print_asked(const TrainOptions& options) {
     if (options.reference) {
         fmt::print("{}", options.markdown ? config::reference_markdown(training::schema())
                                           : config::reference_text(training::schema()));
-        return Exit::done;
+        return;
     }
-    if (options.configuration.empty())
+    const config::Source source = config::read_source(options.configuration);
+    fmt::print("{}\n", config::parse(source, options.overrides, training::schema()).output);
+}
+
+void require_trace(const TrainOptions& options, const config::Config& config) {
+    if (options.trace.empty()) return;
+    const CommandFiles files{{{"--trace", options.trace}}, {options.configuration}, config.output};
+    files.require();
+    files.refuse_run(config.output);
+    for (const auto* texts : {&config.data.train, &config.data.validation, &config.data.labels})
+        files.refuse_sources(*texts);
+}
+
+} // namespace
+
+Exit train(const TrainOptions& options) {
+    if (options.markdown && !options.reference) reject("--markdown is of --reference");
+    if (options.configuration.empty() && !options.reference)
         reject("train: a configuration is needed: elbo train CONFIG [key=value ...]; all keys: elbo train --reference");
-    if (options.print_output) {
-        const config::Source source = config::read_source(options.configuration);
-        fmt::print("{}\n", config::parse(source, options.overrides, training::schema()).output);
-        return Exit::done;
-    }
+    if (options.reference || options.print_output) return on_first_process([&] { print_asked(options); });
 
     const training::Options how{options.fresh, options.verbosity, trace_settings(options)};
     return on_ranks([&](const comm::Communicator& world) {
         const config::Config config = read_configuration(world, options.configuration, options.overrides);
+        world.on_first([&] { require_trace(options, config); });
         return options.rehearse ? training::rehearse(world, config, how) : training::train(world, config, how);
     });
 }

@@ -103,7 +103,7 @@ Exit traverse(const TraverseOptions& options) {
     require_numbers(options);
     return on_ranks([&](const comm::Communicator& world) {
         const ImageOutput output = ImageOutput::open(world, options);
-        Asked asked(world, options);
+        Asked asked(world, options, files_of(options));
         world.together([&] {
             if (output.is_picture()) asked.require_images(options.output);
             asked.require_sample("--sample", options.sample);

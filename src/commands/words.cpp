@@ -26,6 +26,7 @@ Words train_words() {
     words.add("-v,--verbose", &speak->second, "more lines");
     words.run = [options, speak] {
         using report::Verbosity;
+        if (speak->first && speak->second) reject("--quiet and --verbose: expected one of them");
         const Verbosity spoken = speak->second ? Verbosity::verbose : Verbosity::normal;
         options->verbosity = speak->first ? Verbosity::quiet : spoken;
         return train(*options);
@@ -93,12 +94,9 @@ Words inspect_words() {
     words.add("--picture", &options->picture, "write a PNG of samples of the dataset", "FILE.png");
     words.add("--allow-external", &options->allow_external,
               "follow links out of a file's folder, load filters' plugins");
-    Word& ranks = words.add("--ranks", &options->ranks, "ranks on each node, for a configuration's memory", "N");
-    ranks.range = {1, 1 << 20};
-    ranks.shows_value = true;
-    Word& nodes = words.add("--nodes", &options->nodes, "nodes, for the same", "N");
-    nodes.range = {1, 1 << 14};
-    nodes.shows_value = true;
+    words.add("--ranks", &options->ranks, "ranks on each node, for a configuration's memory (1)", "N").range = {
+        1, 1 << 20};
+    words.add("--nodes", &options->nodes, "nodes, for the same (1)", "N").range = {1, 1 << 14};
     words.run = [options] { return inspect(*options); };
     return words;
 }

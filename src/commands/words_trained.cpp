@@ -36,10 +36,9 @@ Words evaluate_words() {
     add_trained(words, *options);
     words.choose("--method", &options->method, "iwae: importance weights; ais: annealed chains (iwae)", "M",
                  {"iwae", "ais"});
-    words.add("--samples", &options->draws, "draws of the posterior for each sample of the data (100; chains: 10)",
-              "K");
+    words.add("--samples", &options->draws, "draws of the posterior for each sample (100; chains: 10)", "K");
     words.add("--steps", &options->steps, "ais: distributions from posterior to model (100)", "T");
-    words.add("--gap", &options->gap, "how much of the variational gap is the encoder's, and how much the family's");
+    words.add("--gap", &options->gap, "which part of the gap is the encoder's, which the family's");
     words.add("--features", &options->features, "feature distances, by a classifier of the training labels");
     words.add("--labels", &options->labels, "for it, FILE.h5:/DATASET (data.labels, else y)", "L");
     words.add("--json", &options->json, "write the figures as JSON", "FILE");
@@ -150,12 +149,11 @@ Words encode_words() {
     words.add("output", &options->output, "FILE.h5, or FILE.npy for the means alone", "OUT").required = true;
     add_checkpoint(words, *options);
     words
-        .choose("--posterior", &options->posterior,
-                "q (the encoder's), importance (weighed by the model) or hmc (chains)", "P", {"q", "importance", "hmc"})
+        .choose("--posterior", &options->posterior, "q (the encoder's), importance (weighed draws) or hmc (chains)",
+                "P", {"q", "importance", "hmc"})
         .shows_value = true;
-    words.add("--draws", &options->draws, "z of each sample that are written; 0: none", "N").shows_value = true;
-    words.add("--samples", &options->candidates, "importance: draws of q that are weighed; hmc: moves of a chain", "K")
-        .shows_value = true;
+    words.add("--draws", &options->draws, "z of each sample that are written (1); 0: none", "N");
+    words.add("--samples", &options->candidates, "importance: weighed draws of q; hmc: moves of a chain (100)", "K");
     words.add("--seed", &options->seed, "of all draws (the run's)", "N");
     words.add("--force", &options->replace, "replace OUT where it exists");
     words.run = [options] { return encode(*options); };

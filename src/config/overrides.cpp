@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <utility>
 
 namespace elbo::config {
 namespace {
@@ -29,12 +30,13 @@ std::vector<std::string_view> split(std::string_view key) {
     return parts;
 }
 
-/// The item of that name in a map, added empty where there is none.
+/// The item of that name in a map, which what is none becomes, added empty where there is none.
 Tree& item(Tree& map, std::string_view name, const Place& place) {
     if (map.form != Tree::Form::map) {
-        map = Tree();
-        map.form = Tree::Form::map;
-        map.place = place;
+        Tree empty;
+        empty.form = Tree::Form::map;
+        empty.place = map.place;
+        map = std::move(empty);
     }
     if (Tree* found = map.find(name)) return *found;
     map.names.push_back({std::string(name), place});
@@ -48,6 +50,7 @@ void write_out_short_form(Tree& tree, std::string_view section) {
     if (!is_short_form(row, tree)) return;
     const Tree value = tree;
     tree = Tree();
+    tree.place = value.place;
     item(tree, name_of(row->key.name), value.place) = value;
 }
 
@@ -102,6 +105,7 @@ std::string put(Tree& root, std::string key, const Tree& value) {
 } // namespace
 
 void apply_overrides(Tree& root, const std::vector<std::string>& overrides, Mistakes& mistakes) {
+    if (root.form != Tree::Form::map && root.form != Tree::Form::empty) return; // no configuration, as its reader says
     for (const std::string& text : overrides) {
         const std::size_t equals = text.find('=');
         const std::string key = text.substr(0, equals);

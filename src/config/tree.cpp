@@ -14,6 +14,7 @@
 #include <cstring>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <sstream>
 
 namespace elbo::config {
@@ -27,6 +28,14 @@ std::size_t count_nodes(const Tree& tree) {
     std::size_t count = 1;
     for (const Tree& item : tree.items) count += count_nodes(item);
     return count;
+}
+
+/// Bytes of names and scalars.
+std::size_t text_of(const Tree& tree) {
+    std::size_t bytes = tree.text.size();
+    for (const Tree::Name& name : tree.names) bytes += name.text.size();
+    for (const Tree& item : tree.items) bytes += text_of(item);
+    return bytes;
 }
 
 std::size_t depth_of(const Tree& tree) {
@@ -49,12 +58,15 @@ public:
     }
     void OnDocumentEnd() override {}
 
-    void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { add(empty(mark), anchor); }
+    void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+        count(1, 0, at(mark));
+        add(empty(mark), anchor);
+    }
 
     void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
         const auto named = anchors_.find(anchor);
         if (named == anchors_.end()) reject("{}: an alias stands within what it names", at(mark).text());
-        nodes_ += count_nodes(named->second) - 1;
+        count(count_nodes(named->second), text_of(named->second), at(mark));
         if (open_.size() + depth_of(named->second) > deepest) {
             reject("{}: nested deeper than {} levels", at(mark).text(), deepest);
         }
@@ -64,6 +76,7 @@ public:
     void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                   const std::string& text) override {
         check_tag(mark, tag);
+        count(1, text.size(), at(mark));
         Tree tree = Tree::scalar(text, at(mark));
         tree.quoted = tag == "!";
         add(std::move(tree), anchor);
@@ -107,6 +120,7 @@ private:
     void open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, Tree::Form form) {
         check_tag(mark, tag);
         if (open_.size() >= deepest) reject("{}: nested deeper than {} levels", at(mark).text(), deepest);
+        count(1, 0, at(mark));
         open_.push_back({empty(mark), anchor});
         open_.back().tree.form = form;
     }
@@ -117,11 +131,21 @@ private:
         add(std::move(done.tree), done.anchor);
     }
 
+    /// Before memory is taken for them.
+    void count(std::size_t nodes, std::size_t text, const Place& place) {
+        nodes_ += nodes;
+        text_ += text;
+        if (nodes_ > most_nodes) {
+            reject("{}: more than {} values, aliases counted each time", place.text(), most_nodes);
+        }
+        if (text_ > largest_text) {
+            reject("{}: more than {} bytes of text, aliases counted each time; a configuration has at most as many",
+                   place.text(), largest_text);
+        }
+    }
+
     /// In a map names and values take turns.
     void add(Tree tree, YAML::anchor_t anchor) {
-        if (++nodes_ > most_nodes) {
-            reject("{}: more than {} values, aliases counted each time", tree.place.text(), most_nodes);
-        }
         if (anchor != 0) anchors_[anchor] = tree;
         if (open_.empty()) {
             root_ = std::move(tree);
@@ -139,11 +163,20 @@ private:
     Place place_;
     bool count_lines_;
     bool begun_ = false;
-    std::size_t nodes_ = 0;
+    std::size_t nodes_ = 0, text_ = 0; ///< counted so far; bytes of text
     std::vector<Container> open_;
     std::map<YAML::anchor_t, Tree> anchors_;
     Tree root_;
 };
+
+/// The first line, up to this one, that begins with white space of which some is a tab; lines count from 0.
+std::optional<int> line_indented_by_tab(const std::string& text, int last) {
+    std::istringstream lines(text);
+    std::string line;
+    for (int number = 0; number <= last && std::getline(lines, line); ++number)
+        if (line.substr(0, line.find_first_not_of(" \t")).find('\t') != std::string::npos) return number;
+    return {};
+}
 
 Tree load_text(const std::string& text, const Place& place, bool count_lines) {
     if (text.size() > largest_text) {
@@ -158,6 +191,8 @@ Tree load_text(const std::string& text, const Place& place, bool count_lines) {
         return builder.take();
     } catch (const YAML::Exception& error) {
         if (!count_lines || error.mark.is_null()) reject("{}: not YAML: {}", place.text(), printable(error.msg, 200));
+        if (const std::optional<int> tab = line_indented_by_tab(text, error.mark.line))
+            reject("{}:{}: a tab; YAML indents by spaces alone", place.name, *tab + 1);
         reject("{}:{}:{}: not YAML: {}", place.name, error.mark.line + 1, error.mark.column + 1,
                printable(error.msg, 200));
     }

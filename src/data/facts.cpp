@@ -147,7 +147,7 @@ std::vector<GroupFacts> pass_over(const storage::DatasetInfo& info, double one, 
 }
 
 std::string problem_of(const GroupFacts& group) {
-    return fmt::format("holds {} at element {}; only finite numbers can be trained on",
+    return fmt::format("holds {} at element {}; only finite numbers can be used",
                        group.nan ? "not a number (NaN)" : "infinity", group.bad_element);
 }
 

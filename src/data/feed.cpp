@@ -1,6 +1,7 @@
 #include "data/feed.hpp"
 
 #include "base/error.hpp"
+#include "base/thread.hpp"
 #include "comm/phase_clock.hpp"
 #include "data/piece.hpp"
 
@@ -28,7 +29,7 @@ Feed::Feed(std::shared_ptr<const Source> source, std::unique_ptr<Schedule> sched
         for (auto& room : lanes_[i].rooms) room.reset(new std::byte[schedule_->rows(i) * row_bytes_]);
         lanes_[i].over = true; // until a course begins
     }
-    thread_ = std::thread([this] { work(); });
+    thread_ = start_thread(fmt::format("to read {} ahead", source_->info().file), [this] { work(); });
 }
 
 Feed::~Feed() {

@@ -71,9 +71,9 @@ std::string describe(const LabelFacts& facts) {
                        facts.classes.size() == 1 ? "" : "es", each);
 }
 
-void require_fit(const storage::DatasetInfo& labels, const storage::DatasetInfo& samples) {
+void require_fit(std::string_view named, const storage::DatasetInfo& labels, const storage::DatasetInfo& samples) {
     if (labels.rows() == samples.rows()) return;
-    reject("data.labels: {}:{} has {} rows, but {}:{} has {} samples; expected one for each", labels.file, labels.name,
+    reject("{}: {}:{} has {} rows, but {}:{} has {} samples; expected one for each", named, labels.file, labels.name,
            with_commas(labels.rows()), samples.file, samples.name, with_commas(samples.rows()));
 }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 
 namespace elbo::data {
 
@@ -24,7 +25,7 @@ LabelFacts survey_labels(const storage::DatasetReader& reader);
 /// "10 classes, 5,421 to 6,742 samples each", "5 values each, from 0 to 1".
 std::string describe(const LabelFacts& facts);
 
-/// Throws InputError where there is not one row for each sample.
-void require_fit(const storage::DatasetInfo& labels, const storage::DatasetInfo& samples);
+/// Throws InputError where there is not one row for each sample. named: the key or option that labels come from.
+void require_fit(std::string_view named, const storage::DatasetInfo& labels, const storage::DatasetInfo& samples);
 
 } // namespace elbo::data

@@ -1,5 +1,7 @@
 #include "data/prefetcher.hpp"
 
+#include "base/thread.hpp"
+
 #include <algorithm>
 #include <chrono>
 
@@ -22,7 +24,7 @@ Prefetcher::Prefetcher(const Dataset& dataset, Binarize binarize, std::uint32_t 
     const std::size_t slots = threaded ? slots_for(dataset.dimensions(), rows) : 1;
     slots_.reserve(slots);
     while (slots_.size() < slots) slots_.push_back({Loader(dataset, binarize, rows), {}, {}});
-    if (threaded) thread_ = std::thread([this] { work(); });
+    if (threaded) thread_ = start_thread("to make batches ahead (data.prefetch)", [this] { work(); });
 }
 
 Prefetcher::~Prefetcher() {

@@ -64,8 +64,6 @@ public:
 
     std::uint64_t sample_at(std::uint64_t position) const;
 
-    const Ordering& ordering() const { return ordering_; }
-
 private:
     Ordering ordering_;
     Stream within_;             ///< of bijections within windows

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
-#include <string_view>
+#include <span>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,19 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t most_waiting = 4 << 20;
-
-/// Writes text at an offset; returns 0 or errno.
-int write_at(int file, std::string_view text, std::size_t offset) {
-    while (!text.empty()) {
-        const ssize_t written = ::pwrite(file, text.data(), text.size(), static_cast<off_t>(offset));
-        if (written < 0 && errno == EINTR) continue;
-        if (written < 0) return errno;
-        if (written == 0) return EIO;
-        text.remove_prefix(static_cast<std::size_t>(written));
-        offset += static_cast<std::size_t>(written);
-    }
-    return 0;
-}
 
 } // namespace
 
@@ -60,7 +47,7 @@ int AppendLog::write_waiting() {
         if (torn_ && ::ftruncate(file_.get(), static_cast<off_t>(written_)) != 0) return errno;
         torn_ = false;
         const std::string& record = waiting_.front();
-        if (const int code = write_at(file_.get(), record, written_)) {
+        if (const int code = write_at(file_.get(), written_, std::as_bytes(std::span(record)))) {
             torn_ = ::ftruncate(file_.get(), static_cast<off_t>(written_)) != 0;
             return code;
         }

@@ -23,6 +23,11 @@ public:
     void append(std::string record);
     /// Tries to write what waits; true where nothing is left.
     bool flush();
+    /// What waits is never written: the file is another's by now.
+    void forget() {
+        waiting_.clear();
+        waiting_bytes_ = 0;
+    }
     /// Cuts the file to the part of its first `bytes` bytes that ends with a whole line. Throws Error.
     void cut_lines(std::size_t bytes);
 

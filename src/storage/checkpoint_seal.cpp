@@ -65,20 +65,6 @@ std::string read_header(std::string_view text, Promise& promise) {
     return promise.sum.size() == 32 ? "" : "the checkpoint's header is damaged";
 }
 
-/// Fills `bytes` from an offset of the file; returns how many there were. code: errno where reading failed.
-std::size_t read_at(const Descriptor& file, std::span<std::byte> bytes, std::size_t offset, int& code) {
-    std::size_t length = 0;
-    while (length < bytes.size()) {
-        const ssize_t got =
-            ::pread(file.get(), bytes.data() + length, bytes.size() - length, static_cast<off_t>(offset + length));
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) code = errno;
-        if (got <= 0) break;
-        length += static_cast<std::size_t>(got);
-    }
-    return length;
-}
-
 /// Reads what lies behind the user block up to `size` a piece at a time, into `whole` unless that is null, and puts its
 /// checksum into `sum`. Returns what is wrong, empty where nothing is.
 std::string read_contents(const Descriptor& file, std::size_t size, std::vector<std::byte>* whole, std::string& sum) {
@@ -86,14 +72,13 @@ std::string read_contents(const Descriptor& file, std::size_t size, std::vector<
     const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(), XXH3_freeState);
     if (!state) throw std::bad_alloc();
     XXH3_128bits_reset(state.get());
-    int code = 0;
     for (std::size_t place = checkpoint_user_block; place < size; place += piece_bytes) {
         const std::size_t length = std::min(piece_bytes, size - place);
         const std::span<std::byte> part =
             whole == nullptr ? std::span(piece).first(length) : std::span(*whole).subspan(place, length);
-        if (read_at(file, part, place, code) != length) {
+        if (const int code = read_at(file.get(), place, part); code != 0) {
             return fmt::format("cannot be read to its end: {}",
-                               code == 0 ? "it was cut meanwhile" : std::strerror(code));
+                               code == ENODATA ? "it was cut meanwhile" : std::strerror(code));
         }
         XXH3_128bits_update(state.get(), part.data(), part.size());
     }
@@ -113,10 +98,8 @@ std::string examine_head(const Descriptor& file, Head& head) {
     struct stat status;
     if (!file || ::fstat(file.get(), &status) != 0) return fmt::format("cannot be read: {}", std::strerror(errno));
     head.size = static_cast<std::size_t>(status.st_size);
-    head.text.resize(checkpoint_user_block);
-    int code = 0;
-    head.text.resize(read_at(file, std::as_writable_bytes(std::span(head.text)), 0, code));
-    if (code != 0) return fmt::format("cannot be read: {}", std::strerror(code));
+    if (const int code = read_some(file.get(), checkpoint_user_block, head.text); code != 0)
+        return fmt::format("cannot be read: {}", std::strerror(code));
     if (const std::string wrong = read_header(head.text, head.promise); !wrong.empty()) return wrong;
     const std::size_t present = head.size - std::min(head.size, checkpoint_user_block), promised = head.promise.bytes;
     if (present == promised) return "";

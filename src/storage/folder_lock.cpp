@@ -3,13 +3,12 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "base/thread.hpp"
 #include "storage/lock_file.hpp"
 
 #include <cerrno>
-#include <csignal>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <system_error>
 #include <unistd.h>
 
 namespace elbo::storage {
@@ -36,22 +35,6 @@ std::string seconds_text(nanoseconds time) {
         seconds_text(limit - silence + std::chrono::seconds(1)));
 }
 
-/// Signals are the main thread's: a thread made while this lives never gets one.
-class SignalsBlocked {
-public:
-    SignalsBlocked() {
-        sigset_t all;
-        ::sigfillset(&all);
-        ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-    }
-    ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-    SignalsBlocked(const SignalsBlocked&) = delete;
-    SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
-private:
-    sigset_t before_;
-};
-
 Descriptor open_folder(const fs::path& path) {
     return Descriptor(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
@@ -65,11 +48,10 @@ FolderLock::FolderLock(const fs::path& folder, FolderLockOptions options)
     const LockFiles files(folder_.get(), path_.string());
     files.tidy(mine_);
     try {
-        const SignalsBlocked blocked;
-        heart_ = std::thread([this] { beat(); });
-    } catch (const std::system_error& error) {
+        heart_ = start_thread(fmt::format("to keep the lock of {}", folder.string()), [this] { beat(); });
+    } catch (const std::exception&) {
         files.release(mine_, options_.silence);
-        fail("{}: no thread can be started to keep its lock: {}", folder.string(), error.what());
+        throw;
     }
 }
 

@@ -1,12 +1,15 @@
 // What the HDF5 files of storage/ share: the mutex, messages, opening, types and properties.
 #include "storage/hdf5.hpp"
 
+#include "storage/posix.hpp"
+
 #include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <fstream>
+#include <string_view>
 #include <unistd.h>
 
 namespace elbo::storage {
@@ -52,7 +55,11 @@ Hdf5Session::Hdf5Session() : lock_(hdf5_mutex()) {
 std::string hdf5_message() {
     std::string text;
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_first_message, &text);
-    return text.empty() ? "HDF5 gave no reason" : text;
+    if (text.empty()) return "HDF5 gave no reason";
+    // Where a call of the system failed, its reason stands among addresses and sizes.
+    constexpr std::string_view marker = "errno = ";
+    const std::size_t code = text.find(marker);
+    return code == std::string::npos ? text : write_message(std::atoi(text.c_str() + code + marker.size()));
 }
 
 bool is_hdf5(const fs::path& path) {

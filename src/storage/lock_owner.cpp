@@ -1,6 +1,8 @@
 // Owners of locks: Linux's /proc tells which process it is, in which container, since which start of the host.
 #include "storage/lock_owner.hpp"
 
+#include "base/process.hpp"
+
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
@@ -12,7 +14,7 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
+#include <optional>
 #include <random>
 #include <sstream>
 #include <type_traits>
@@ -29,24 +31,6 @@ std::string first_word_of(const std::string& file) {
     std::string word;
     stream >> word;
     return word;
-}
-
-struct ProcessState {
-    char state = 0; ///< R, S, D, T, Z ...; 0: /proc shows no such process
-    std::string started;
-};
-
-/// Fields 3 and 22 of /proc/PID/stat, counted behind the program's name, which may hold blanks and brackets.
-ProcessState state_of(std::int64_t process) {
-    ProcessState found;
-    std::ifstream file(fmt::format("/proc/{}/stat", process));
-    const std::string text{std::istreambuf_iterator<char>(file), {}};
-    const std::size_t name_end = text.rfind(')');
-    if (name_end == std::string::npos) return found;
-    std::istringstream fields(text.substr(name_end + 1));
-    fields >> found.state;
-    for (int field = 4; field <= 22; ++field) fields >> found.started;
-    return found;
 }
 
 std::string variable(const char* name) {
@@ -93,7 +77,8 @@ LockOwner this_process() {
     std::error_code ignored;
     owner.pid_namespace = std::filesystem::read_symlink("/proc/self/ns/pid", ignored).string();
     owner.process = ::getpid();
-    owner.started = state_of(owner.process).started;
+    if (const std::optional<ProcessStat> stat = read_process(owner.process))
+        owner.started = fmt::to_string(stat->started);
     owner.job = variable("SLURM_JOB_ID");
     owner.job_restarts = number_of(variable("SLURM_RESTART_COUNT"));
     owner.since = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
@@ -135,10 +120,10 @@ bool is_gone(const LockOwner& owner, const LockOwner& mine) {
     const bool same_kernel = !owner.boot.empty() && owner.boot == mine.boot && !owner.pid_namespace.empty() &&
                              owner.pid_namespace == mine.pid_namespace;
     if (!same_kernel || owner.process <= 0 || owner.started.empty()) return false;
-    const ProcessState now = state_of(owner.process);
+    const std::optional<ProcessStat> now = read_process(owner.process);
     // /proc may hide the processes of others (hidepid); signal 0 does not.
-    if (now.state == 0) return ::kill(static_cast<pid_t>(owner.process), 0) != 0 && errno == ESRCH;
-    return now.state == 'Z' || now.state == 'X' || now.started != owner.started;
+    if (!now) return ::kill(static_cast<pid_t>(owner.process), 0) != 0 && errno == ESRCH;
+    return now->state == 'Z' || now->state == 'X' || fmt::to_string(now->started) != owner.started;
 }
 
 std::string describe(const LockOwner& owner) {

@@ -1,10 +1,14 @@
 #include "storage/npy_writer.hpp"
 
 #include "base/error.hpp"
+#include "base/text.hpp"
+#include "storage/posix.hpp"
 
 #include <fmt/format.h>
 
 #include <bit>
+#include <cerrno>
+#include <fcntl.h>
 
 namespace elbo::storage {
 namespace {
@@ -15,6 +19,14 @@ std::string code_of(ElementType type) {
     const char order = std::endian::native == std::endian::little ? '<' : '>';
     const char kind = !is_integer(type) ? 'f' : name_of(type).starts_with("uint") ? 'u' : 'i';
     return fmt::format("{}{}{}", bytes == 1 ? '|' : order, kind, bytes);
+}
+
+/// So that a full disk shows before rows are computed; the file is made by it.
+void take_room(const std::filesystem::path& temporary, const std::string& destination, std::size_t bytes) {
+    const Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
+    const int code = file ? reserve_space(file.get(), bytes) : errno;
+    if (code != 0)
+        fail("{}: needs {} of disk: {}", destination, human_bytes(static_cast<double>(bytes)), write_message(code));
 }
 
 } // namespace
@@ -33,11 +45,11 @@ std::string npy_header(const Shape& shape, ElementType type) {
 }
 
 NpyWriter::NpyWriter(const std::filesystem::path& file, const Shape& shape, ElementType type)
-    : name_(file.string()),
-      pending_(file),
-      out_(pending_.path(), std::ios::binary),
-      left_(elements(shape) * bytes_of(type)) {
+    : name_(file.string()), pending_(file), left_(elements(shape) * bytes_of(type)) {
     const std::string header = npy_header(shape, type);
+    take_room(pending_.path(), name_, header.size() + left_);
+    // Truncated, it would give back the place that was taken for it.
+    out_.open(pending_.path(), std::ios::binary | std::ios::in | std::ios::out);
     out_.write(header.data(), static_cast<std::streamsize>(header.size()));
     require_written();
 }

@@ -18,7 +18,7 @@ std::string npy_header(const Shape& shape, ElementType type);
 /// A file that appears whole at commit() or not at all.
 class NpyWriter {
 public:
-    /// shape: (N, ...). Throws Error where the file cannot be written.
+    /// shape: (N, ...). Takes its place on the disk. Throws Error where there is none, or it cannot be written.
     NpyWriter(const std::filesystem::path& file, const Shape& shape, ElementType type);
 
     /// Rows that follow those of the last call.

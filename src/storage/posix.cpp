@@ -84,6 +84,7 @@ int write_at(int descriptor, std::size_t offset, std::span<const std::byte> byte
         const ssize_t done = ::pwrite(descriptor, bytes.data(), bytes.size(), static_cast<off_t>(offset));
         if (done < 0 && errno == EINTR) continue;
         if (done < 0) return errno;
+        if (done == 0) return EIO;
         offset += static_cast<std::size_t>(done);
         bytes = bytes.subspan(static_cast<std::size_t>(done));
     }

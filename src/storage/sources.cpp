@@ -75,6 +75,78 @@ bool covers(const Shape& source, const Mapping& mapping) {
     return std::ranges::equal(last, source, [](hsize_t end, std::size_t extent) { return end < extent; });
 }
 
+/// Blocks of selections that are put together: some hundred bytes each.
+constexpr double most_blocks = 1 << 22;
+
+/// The elements of a virtual dataset that have a source.
+class Mapped {
+public:
+    explicit Mapped(const Shape& shape)
+        : all_(static_cast<double>(elements(shape))), rank_(shape.size()), found_(simple_space(shape)) {
+        checked(H5Sselect_none(found_.get()), "a selection");
+    }
+
+    /// target: of a number that is known.
+    void add(hid_t target) {
+        const H5S_sel_type kind = H5Sget_select_type(target);
+        if (shape_of(target).size() != rank_) return; // of a damaged file: no source
+        with_repeats_ += static_cast<double>(H5Sget_select_npoints(target));
+        if (kind == H5S_SEL_ALL) checked(H5Sselect_all(found_.get()), "a selection");
+        if (kind != H5S_SEL_HYPERSLABS) return;
+        const hssize_t blocks = checked(H5Sget_select_hyper_nblocks(target), "a selection's blocks");
+        blocks_ += static_cast<double>(blocks);
+        if (blocks_ > most_blocks) return;
+        if (H5Sis_regular_hyperslab(target) > 0)
+            add_regular(target);
+        else
+            add_blocks(target, static_cast<std::size_t>(blocks));
+    }
+
+    /// What is wrong, empty where every element has one source.
+    std::string problem() const {
+        if (blocks_ > most_blocks)
+            return fmt::format("is made of more than {:.0f} pieces, too many to tell whether all elements are there; "
+                               "copy it into an ordinary dataset",
+                               most_blocks);
+        const auto found = static_cast<double>(H5Sget_select_npoints(found_.get()));
+        if (with_repeats_ > found)
+            return fmt::format("maps {:.0f} elements onto {:.0f} of its {:.0f}: mappings overlap; make it anew so that "
+                               "each element has one source",
+                               with_repeats_, found, all_);
+        if (found >= all_) return {};
+        return fmt::format("has sources for {:.0f} of {:.0f} elements; the others would be made-up fill values", found,
+                           all_);
+    }
+
+private:
+    void add_regular(hid_t target) {
+        std::vector<hsize_t> start(rank_), stride(rank_), count(rank_), block(rank_);
+        checked(H5Sget_regular_hyperslab(target, start.data(), stride.data(), count.data(), block.data()),
+                "a selection");
+        add(start.data(), stride.data(), count.data(), block.data());
+    }
+
+    void add_blocks(hid_t target, std::size_t blocks) {
+        std::vector<hsize_t> corners(2 * rank_ * blocks), extents(rank_); // each block's first and last element
+        checked(H5Sget_select_hyper_blocklist(target, 0, blocks, corners.data()), "a selection's blocks");
+        const std::vector<hsize_t> once(rank_, 1);
+        for (const hsize_t* first = corners.data(); first != corners.data() + corners.size(); first += 2 * rank_) {
+            for (std::size_t i = 0; i < rank_; ++i) extents[i] = first[rank_ + i] - first[i] + 1;
+            add(first, nullptr, once.data(), extents.data());
+        }
+    }
+
+    void add(const hsize_t* start, const hsize_t* stride, const hsize_t* count, const hsize_t* block) {
+        checked(H5Sselect_hyperslab(found_.get(), H5S_SELECT_OR, start, stride, count, block), "a selection");
+    }
+
+    double all_;
+    std::size_t rank_;
+    SpaceHandle found_;       ///< selection
+    double with_repeats_ = 0; ///< elements, each as often as it is mapped; mappings may be as many as they like
+    double blocks_ = 0;       ///< of all of them
+};
+
 std::string elements_text(const Mapping& mapping) {
     return fmt::format("{} elements", H5Sget_select_npoints(mapping.target.get()));
 }
@@ -152,20 +224,16 @@ std::string virtual_problem(hid_t properties, const Shape& shape, const fs::path
     std::size_t count = 0;
     checked(H5Pget_virtual_count(properties, &count), "a virtual dataset's sources");
     Sources sources(file, fields, references, nesting);
-    double mapped = 0; // mappings may be as many as they like
+    Mapped mapped(shape);
     bool numbered = false;
     for (std::size_t i = 0; i < count; ++i) {
         const Mapping mapping(properties, i);
         if (std::string problem = sources.problem_of(mapping); !problem.empty()) return problem;
-        const hssize_t elements_here = H5Sget_select_npoints(mapping.target.get());
-        numbered = numbered || elements_here < 0;
-        mapped += static_cast<double>(std::max<hssize_t>(elements_here, 0));
+        numbered = numbered || H5Sget_select_npoints(mapping.target.get()) < 0;
+        if (!numbered) mapped.add(mapping.target.get());
     }
     sources.tell(info);
-    const double all = static_cast<double>(elements(shape));
-    if (numbered || mapped >= all) return {};
-    return fmt::format("has sources for {:.0f} of {:.0f} elements; the others would be made-up fill values", mapped,
-                       all);
+    return numbered ? std::string() : mapped.problem();
 }
 
 std::string raw_problem(hid_t properties, std::size_t bytes, const fs::path& file, const References& references,

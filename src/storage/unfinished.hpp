@@ -5,8 +5,9 @@
 
 namespace elbo::storage {
 
-/// A name that SIGINT, SIGTERM and SIGHUP remove before they end the process as they would have done, where nobody else
-/// takes them (a training does). A few names at once; more, and very long ones, are left to what destructors remove.
+/// A name that SIGINT, SIGTERM, SIGHUP and SIGUSR1 (to which launchers turn the others) remove before they end the
+/// process as they would have done, where nobody else takes them (a training does). A few names at once; more, and very
+/// long ones, are left to what destructors remove.
 class Unfinished {
 public:
     explicit Unfinished(const std::filesystem::path& path);

@@ -23,8 +23,13 @@ public:
     void save(bool best);
 
     /// Waits for the files; tries once more where the newest state could not be written. Throws AgreedError where it
-    /// still cannot. Collective.
+    /// still cannot, and where the best one is not on the disk. Collective.
     void finish();
+
+    /// Rank 0: another process has the run's folder by now.
+    bool lost_lock() const { return lock_ && lock_->lost(); }
+    /// Throws Error where it has; silent on other ranks.
+    void require_lock() const;
 
     /// Tells what became of the last save, as soon as it is known. Rank 0's business, silent on others.
     void tell() {
@@ -49,6 +54,11 @@ public:
 private:
     using Clock = std::chrono::steady_clock;
     void tell(const std::optional<Save>& save);
+    void warn_of_abandoned(const std::filesystem::path& checkpoint);
+    /// Waits for the last save. Where it was to be the best one and failed, tries once more, before its image goes.
+    void write_best_again();
+    /// Throws AgreedError: the newest state is not on the disk. Collective.
+    void refuse_unsaved() const;
 
     const comm::Communicator& world_;
     const config::Config& config_;
@@ -61,7 +71,8 @@ private:
     Clock::time_point last_time_ = Clock::now();
     std::optional<std::uint64_t> last_step_;
     bool last_best_ = false;
-    std::string trouble_; ///< of the last save
+    std::string trouble_;              ///< of the last save
+    std::optional<Save> missing_best_; ///< the last that was to be the best one, where it could not be written
 };
 
 } // namespace elbo::training

@@ -75,7 +75,7 @@ void require_same_shape(const comm::Communicator& world, const storage::DatasetI
 std::string survey_labels(const config::Data& settings, const data::Source& train) {
     if (settings.labels.empty()) return {};
     const storage::DatasetReader labels = open_data(settings.labels, "/train/y", settings);
-    data::require_fit(labels.info(), train.file_info());
+    data::require_fit("data.labels", labels.info(), train.file_info());
     return fmt::format("{}:{}, {}", labels.info().file, labels.info().name,
                        data::describe(data::survey_labels(labels)));
 }
@@ -105,8 +105,7 @@ data::Dataset load_into_memory(const comm::Nodes& nodes, const SharedSource& sou
                                const data::Progress& progress) {
     const storage::DatasetInfo& info = source->info();
     const std::size_t row = info.row_bytes(), bytes = info.rows() * row;
-    const auto memory =
-        std::make_shared<comm::NodeMemory>(nodes.node(), bytes, fmt::format("{}:{}", info.file, info.name));
+    const auto memory = std::make_shared<comm::NodeMemory>(nodes, bytes, fmt::format("{}:{}", info.file, info.name));
     const std::span<std::byte> contents(memory->data(), bytes);
     nodes.world().together([&] { read_part(*source, part_of(info, nodes.node()), contents, progress); });
     // Each node by itself, so that one whose file has other contents is noticed.

@@ -15,6 +15,11 @@ std::uint64_t samples_done(const Trainer& trainer) {
     return trainer.state().epoch * trainer.train_data().size() + trainer.state().position;
 }
 
+/// What status.json calls a run that ended by an error.
+std::string_view state_after(const Verdict& verdict) {
+    return verdict.status == Exit::diverged ? "diverged" : "failed";
+}
+
 /// What a train line tells of its last step.
 void add_step(report::Metrics& line, const State& state) {
     line.rate = state.rate;
@@ -25,21 +30,38 @@ void add_step(report::Metrics& line, const State& state) {
 } // namespace
 
 Monitor::Monitor(const RunPaths& paths, const config::Config& config, report::Terminal& terminal, bool speaks,
-                 const Trainer& trainer)
+                 const Trainer& trainer, const storage::FolderLock* lock)
     : paths_(paths),
       config_(config),
       terminal_(terminal),
       speaks_(speaks),
+      lock_(lock),
       seconds_before_(trainer.state().seconds),
       begin_{0, samples_done(trainer)},
       line_(begin_),
-      epoch_(begin_) {
-    if (!speaks) return;
-    metrics_.emplace(paths.metrics());
+      epoch_(begin_) {}
+
+/// A log that closes writes what waits; not into what is another's by now.
+Monitor::~Monitor() {
+    if (!lost_lock()) return;
+    for (storage::AppendLog* log : logs()) log->forget();
+}
+
+void Monitor::open(const Trainer& trainer) {
+    if (!writes()) return;
+    events_.emplace(paths_.events());
+    metrics_.emplace(paths_.metrics());
     if (metrics_->bytes() > trainer.state().metrics_bytes) metrics_->cut(trainer.state().metrics_bytes);
-    events_.emplace(paths.events());
-    if (config.report.tensorboard) tensorboard_.emplace(paths, config, trainer.state(), trainer.train_data().size());
+    if (config_.report.tensorboard) tensorboard_.emplace(paths_, config_, trainer.state(), trainer.train_data().size());
     busy_since_ = Clock::now(); // opening files is no step
+}
+
+std::vector<storage::AppendLog*> Monitor::logs() {
+    std::vector<storage::AppendLog*> open;
+    for (std::optional<storage::LineLog>* log : {&metrics_, &events_})
+        if (*log) open.push_back(&(*log)->log());
+    if (tensorboard_) open.push_back(&tensorboard_->log());
+    return open;
 }
 
 void Monitor::pause() {
@@ -80,7 +102,7 @@ report::Metrics Monitor::metrics(std::string_view over, const model::Bound& sum,
 }
 
 void Monitor::write(Trainer& trainer, const report::Metrics& metrics) {
-    if (!speaks_) return;
+    if (!writes()) return;
     const std::string line = report::metrics_line(metrics);
     metrics_->append(line);
     trainer.state().metrics_bytes = metrics_->bytes();
@@ -126,7 +148,8 @@ void Monitor::epoch_done(Trainer& trainer, const std::optional<Validation>& vali
         shown.weighted = check.weighted;
         write(trainer, check);
         shown.validation_elbo = check.elbo();
-        if (tensorboard_ && validation->histograms) tensorboard_->histograms(line.step, *validation->histograms);
+        if (writes() && tensorboard_ && validation->histograms)
+            tensorboard_->histograms(line.step, *validation->histograms);
     }
     shown.best = best;
     shown.samples_per_second = line.samples_per_second;
@@ -158,7 +181,7 @@ void Monitor::live(const Trainer& trainer) {
 }
 
 void Monitor::event(std::string_view name, const report::Fields& fields) {
-    if (!speaks_) return;
+    if (!writes() || !events_) return;
     events_->append(report::event_line(name, fields));
     warn_of(events_->trouble());
 }
@@ -176,17 +199,17 @@ void Monitor::status(std::string_view state, std::optional<Exit> exit, const Tra
     }
     if (!message.empty()) fields.emplace_back("message", message);
     attempt(paths_.status(), [&] { storage::write_whole(paths_.status(), report::status_text(state, exit, fields)); });
-    if (tensorboard_ && exit) tensorboard_->end(*exit);
+    if (writes() && tensorboard_ && exit) tensorboard_->end(*exit);
 }
 
 void Monitor::attempt(const std::filesystem::path& file, const std::function<void()>& write) {
-    if (!speaks_) return;
+    if (!writes()) return;
     try {
         write();
         lost_.erase(file);
-    } catch (const Error& error) {
-        lost_[file] = error.what();
-        warn_of(error.what());
+    } catch (const std::exception& error) {
+        lost_[file] = verdict_of(error).message;
+        warn_of(lost_[file]);
     }
 }
 
@@ -197,32 +220,28 @@ void Monitor::warn_of(const std::string& trouble) {
 }
 
 std::string Monitor::trouble() {
-    if (!speaks_) return "";
-    std::vector<storage::AppendLog*> logs = {&metrics_->log(), &events_->log()};
-    if (tensorboard_) logs.push_back(&tensorboard_->log());
-    for (storage::AppendLog* log : logs) {
+    if (!writes()) return "";
+    for (storage::AppendLog* log : logs()) {
         log->flush();
         if (!log->trouble().empty()) return log->trouble();
     }
     return lost_.empty() ? "" : lost_.begin()->second;
 }
 
-void Monitor::failure(const Error& error, const Trainer& trainer) noexcept {
+void Monitor::failure(const Verdict& verdict, const Trainer& trainer) noexcept {
     try {
-        const bool diverged = error.status() == Exit::diverged;
-        event("failure", {{"message", std::string(error.what())}});
-        status(diverged ? "diverged" : "failed", error.status(), trainer, error.what());
+        event("failure", {{"message", verdict.message}});
+        status(state_after(verdict), verdict.status, trainer, verdict.message);
     } catch (const std::exception& second) {
         terminal_.warning(fmt::format("the failure could not be recorded: {}", second.what()));
     }
 }
 
-void Monitor::failed_from_elsewhere(const std::string& message, Exit status) const {
+void Monitor::failed_from_elsewhere(const Verdict& verdict) const {
     std::error_code ignored;
-    if (!std::filesystem::exists(paths_.status(), ignored)) return;
-    const bool diverged = status == Exit::diverged;
+    if (lost_lock() || !std::filesystem::exists(paths_.status(), ignored)) return;
     storage::write_whole(paths_.status(),
-                         report::status_text(diverged ? "diverged" : "failed", status, {{"message", message}}));
+                         report::status_text(state_after(verdict), verdict.status, {{"message", verdict.message}}));
 }
 
 } // namespace elbo::training

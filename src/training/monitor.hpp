@@ -2,9 +2,11 @@
 // other ranks are silent and touch no file.
 #pragma once
 
+#include "base/verdict.hpp"
 #include "report/records.hpp"
 #include "report/terminal.hpp"
 #include "storage/files.hpp"
+#include "storage/folder_lock.hpp"
 #include "storage/line_log.hpp"
 #include "training/run_folder.hpp"
 #include "training/tensorboard.hpp"
@@ -15,14 +17,22 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace elbo::training {
 
 class Monitor {
 public:
-    /// Opens the run's logs where `speaks`; metrics.jsonl is cut to what the state that training goes on from knows of.
+    /// lock: of the run's folder; nothing is written there any more once another has it. Both logs are closed still.
     Monitor(const RunPaths& paths, const config::Config& config, report::Terminal& terminal, bool speaks,
-            const Trainer& trainer);
+            const Trainer& trainer, const storage::FolderLock* lock);
+    ~Monitor();
+    Monitor(const Monitor&) = delete;
+    Monitor& operator=(const Monitor&) = delete;
+
+    /// Opens the run's logs where it speaks; metrics.jsonl is cut to what the state that training goes on from knows
+    /// of. Throws Error.
+    void open(const Trainer& trainer);
 
     /// Around everything that is not a step (validation, pictures, saving), so that samples a second count steps alone.
     void pause();
@@ -52,10 +62,10 @@ public:
     std::string trouble();
 
     /// How training failed, as all ranks know; it still says so where it can.
-    void failure(const Error& error, const Trainer& trainer) noexcept;
+    void failure(const Verdict& verdict, const Trainer& trainer) noexcept;
     /// The same from a rank that alone knows of it, or from another thread: the status alone, and only where this host
     /// sees the run's folder.
-    void failed_from_elsewhere(const std::string& message, Exit status) const;
+    void failed_from_elsewhere(const Verdict& verdict) const;
 
 private:
     using Clock = std::chrono::steady_clock;
@@ -69,11 +79,15 @@ private:
     report::Metrics metrics(std::string_view over, const model::Bound& sum, Mark since, const Trainer& trainer) const;
     void write(Trainer& trainer, const report::Metrics& metrics);
     void warn_of(const std::string& trouble);
+    bool lost_lock() const { return lock_ && lock_->lost(); }
+    bool writes() const { return speaks_ && !lost_lock(); }
+    std::vector<storage::AppendLog*> logs(); ///< those that are open
 
     RunPaths paths_;
     const config::Config& config_;
     report::Terminal& terminal_;
     bool speaks_;
+    const storage::FolderLock* lock_;
     std::optional<storage::LineLog> metrics_, events_;
     std::optional<TensorBoard> tensorboard_; ///< where report.tensorboard asks for it
     Clock::time_point start_ = Clock::now(), busy_since_ = start_;

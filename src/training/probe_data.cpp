@@ -108,7 +108,10 @@ private:
         const storage::DatasetInfo& fit = data.fit.samples->info();
         const storage::DatasetReader labels = texts_.labels.empty() ? labels_beside(fit, "y", "--labels", outside)
                                                                     : open_data(texts_.labels, "/train/y", settings_);
-        data::require_fit(labels.info(), fit);
+        const char* const named = !request_.labels.empty() ? "--labels"
+                                  : texts_.labels.empty()  ? "labels"
+                                                           : "data.labels";
+        data::require_fit(named, labels.info(), fit);
         data.fit.labels = data::read_labels(labels, data.fit.rows);
         if (!data.held_out.samples) return;
         if (texts_.held_out.empty()) {
@@ -123,7 +126,7 @@ private:
             request_.held_out_labels.empty()
                 ? labels_beside(held_out, last_of(labels.info().name), "--held-out-labels", outside)
                 : open_data({request_.held_out_labels}, "/test/y", settings_);
-        data::require_fit(others.info(), held_out);
+        data::require_fit(request_.held_out_labels.empty() ? "labels" : "--held-out-labels", others.info(), held_out);
         if (others.info().sample_shape() != labels.info().sample_shape())
             reject("{}:{}: labels of {}, but those of {}:{} are {}", others.info().file, others.info().name,
                    elbo::describe(others.info().sample_shape()), labels.info().file, labels.info().name,

@@ -1,6 +1,7 @@
 // `elbo train --rehearse`: the whole way once, small, in a temporary folder.
 #include "base/text.hpp"
 #include "storage/files.hpp"
+#include "storage/posix.hpp"
 #include "training/announce.hpp"
 #include "training/measure.hpp"
 #include "training/run_folder.hpp"
@@ -10,8 +11,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
 
 namespace elbo::training {
 namespace {
@@ -22,14 +25,27 @@ using Clock = std::chrono::steady_clock;
 constexpr std::uint64_t steps_before_resume = 2, steps_after_resume = 1;
 constexpr std::uint64_t validation_samples = 1024;
 
+/// Where the system has temporary files: /tmp unless the environment says otherwise.
+fs::path temporary_parent() {
+    std::error_code error;
+    const fs::path folder = fs::temp_directory_path(error);
+    if (!error) return folder;
+    for (const char* const variable : {"TMPDIR", "TMP", "TEMP", "TEMPDIR"})
+        if (const char* const name = std::getenv(variable))
+            reject("{} names {}, which {}", variable, name,
+                   storage::is_there(name) ? "is no folder" : "does not exist");
+    fail("/tmp: {}", error.message());
+}
+
 /// A folder of rank 0's that is gone when the rehearsal is over, however it ends.
 class TemporaryFolder {
 public:
     explicit TemporaryFolder(const comm::Communicator& world) {
         world.on_first([&] {
-            std::string name = (fs::temp_directory_path() / "elbo-rehearsal-XXXXXX").string();
+            const fs::path parent = temporary_parent();
+            std::string name = (parent / "elbo-rehearsal-XXXXXX").string();
             if (!mkdtemp(name.data()))
-                fail("no temporary folder could be made in {}", fs::temp_directory_path().string());
+                fail("no temporary folder could be made in {}: {}", parent.string(), storage::write_message(errno));
             path_ = name;
         });
     }
@@ -64,16 +80,18 @@ void first_half(const comm::Communicator& world, const config::Config& config, c
     const auto start = Clock::now();
     make_finite_steps(trainer, steps_before_resume - 1);
     const std::chrono::duration<double> a_step = Clock::now() - start;
-    trainer.validate(validation_samples);
-    terminal.line("steps       done, validation done");
+    const bool validated = trainer.validate(validation_samples).has_value();
+    terminal.line(validated ? "steps       done, validation done"
+                            : "steps       done; there is nothing to validate with");
     std::vector<std::byte> image;
     trainer.checkpoint([&](std::span<const storage::NamedArray<const float>> arrays,
                            const storage::CheckpointText& text) { image = storage::checkpoint_image(arrays, text); });
+    const fs::path picture = folder / "samples.png";
     world.on_first([&] {
-        trainer.draw(folder / "samples.png");
+        trainer.draw(picture);
         storage::write_whole(folder / "checkpoint.h5", image);
     });
-    terminal.line("checkpoint  written, pictures drawn");
+    terminal.line(storage::is_there(picture) ? "checkpoint  written, pictures drawn" : "checkpoint  written");
     terminal.line(fmt::format("an epoch    about {} ({} steps, without validation)",
                               human_duration(a_step.count() * static_cast<double>(trainer.steps_an_epoch())),
                               with_commas(trainer.steps_an_epoch())));

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace elbo::training {
 namespace {
@@ -19,6 +20,12 @@ bool is_step_checkpoint(const fs::path& path) {
     return name.starts_with(prefix) && name.ends_with(suffix) && name.size() > prefix.size() + suffix.size() &&
            std::all_of(name.begin() + prefix.size(), name.end() - suffix.size(),
                        [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// By the steps that two checkpoints are named after.
+bool is_earlier(const fs::path& a, const fs::path& b) {
+    const std::string x = a.filename().string(), y = b.filename().string();
+    return x.size() != y.size() ? x.size() < y.size() : x < y;
 }
 
 void refuse_changes(const std::vector<config::Difference>& changes, const RunPaths& paths) {
@@ -69,7 +76,27 @@ void find_checkpoint(const RunPaths& paths, Found& found, std::string& configura
                candidates.size(), found.warnings.front());
 }
 
+/// Epochs that were trained would be trained again, and their figures overwritten.
+void refuse_lost_checkpoints(const RunPaths& paths) {
+    std::error_code ignored;
+    if (!fs::exists(paths.status(), ignored)) return;
+    const auto status = report::parse_status(storage::read_text(paths.status()));
+    if (status && (status->state == "done" || status->state == "stopped early"))
+        reject("{}: {} epochs were trained here, but {} holds no checkpoint; put them back, choose another output, or "
+               "start anew with --fresh (the old run is kept beside it)",
+               paths.folder.string(), status->epoch.value_or(0), paths.checkpoints().string());
+}
+
 } // namespace
+
+bool holds_run(const RunPaths& paths) {
+    std::error_code ignored;
+    return fs::exists(paths.configuration(), ignored) || !list_checkpoints(paths).empty();
+}
+
+RunPaths::RunPaths(fs::path run) : folder(std::move(run)) {
+    while (!folder.has_filename() && folder.has_relative_path()) folder = folder.parent_path();
+}
 
 fs::path RunPaths::checkpoint(std::uint64_t step) const { return checkpoints() / fmt::format("step-{:08}.h5", step); }
 
@@ -79,12 +106,13 @@ Found examine(const RunPaths& paths, const config::Config& config) {
     if (!fs::exists(paths.folder, ignored)) return found;
     if (!fs::is_directory(paths.folder)) reject("{}: is a file, but output must be a folder", paths.folder.string());
     if (fs::is_empty(paths.folder)) return found;
-    if (!fs::exists(paths.configuration()))
+    if (!holds_run(paths))
         reject("{}: this folder is not empty and holds no run of elbo; choose another output", paths.folder.string());
 
     found.run = true;
     std::string before;
     find_checkpoint(paths, found, before);
+    if (found.checkpoint.empty()) refuse_lost_checkpoints(paths);
     if (before.empty()) before = storage::read_text(paths.configuration());
     std::vector<config::Difference> changes = config::compare(before, config.resolved, schema());
     if (!found.checkpoint.empty()) keep_blocks(changes, found);
@@ -114,10 +142,7 @@ std::vector<fs::path> list_checkpoints(const RunPaths& paths) {
     std::error_code none;
     for (const auto& entry : fs::directory_iterator(paths.checkpoints(), none))
         if (is_step_checkpoint(entry.path())) found.push_back(entry.path());
-    std::sort(found.begin(), found.end(), [](const fs::path& a, const fs::path& b) {
-        const std::string x = a.filename().string(), y = b.filename().string();
-        return x.size() != y.size() ? x.size() < y.size() : x < y;
-    });
+    std::sort(found.begin(), found.end(), is_earlier);
     return found;
 }
 
@@ -144,12 +169,25 @@ std::optional<fs::path> best_checkpoint(const RunPaths& paths) {
     return linked ? linked : latest_checkpoint(paths);
 }
 
-void remove_old_checkpoints(const RunPaths& paths, std::size_t keep) {
-    const std::vector<fs::path> all = list_checkpoints(paths);
+void remove_old_checkpoints(const RunPaths& paths, std::uint64_t saved, std::size_t keep) {
+    std::vector<fs::path> known = list_checkpoints(paths);
+    std::erase_if(known, [last = paths.checkpoint(saved)](const fs::path& path) { return is_earlier(last, path); });
     std::error_code ignored;
     const fs::path best = fs::read_symlink(paths.best(), ignored);
-    for (std::size_t i = 0; i + keep < all.size(); ++i)
-        if (all[i].filename() != best) fs::remove(all[i], ignored);
+    for (std::size_t i = 0; i + keep < known.size(); ++i)
+        if (known[i].filename() != best) fs::remove(known[i], ignored);
+}
+
+std::vector<fs::path> set_aside_abandoned(const RunPaths& paths, std::uint64_t saved) {
+    std::vector<fs::path> later = list_checkpoints(paths);
+    std::error_code error;
+    const fs::path last = paths.checkpoint(saved), best = fs::read_symlink(paths.best(), error);
+    std::erase_if(later, [&](const fs::path& path) {
+        if (!is_earlier(last, path) || path.filename() == best) return true;
+        fs::rename(path, path.string() + ".abandoned", error);
+        return static_cast<bool>(error);
+    });
+    return later;
 }
 
 } // namespace elbo::training

@@ -15,6 +15,9 @@ namespace elbo::training {
 
 /// Paths of a run.
 struct RunPaths {
+    /// "runs/a/" is "runs/a".
+    explicit RunPaths(std::filesystem::path run);
+
     std::filesystem::path folder;
     std::filesystem::path configuration() const { return folder / "configuration.yaml"; }
     std::filesystem::path metrics() const { return folder / "metrics.jsonl"; }
@@ -40,6 +43,9 @@ struct Found {
     std::vector<std::string> warnings;        ///< damaged checkpoints that were passed over
 };
 
+/// True where a run's configuration or checkpoints are.
+bool holds_run(const RunPaths& paths);
+
 /// Looks without touching anything. Throws InputError where the folder holds something else, where every checkpoint is
 /// damaged, or listing each key that may not change with both its values.
 Found examine(const RunPaths& paths, const config::Config& config);
@@ -58,7 +64,12 @@ std::vector<std::filesystem::path> list_checkpoints(const RunPaths& paths);
 std::optional<std::filesystem::path> best_checkpoint(const RunPaths& paths);
 std::optional<std::filesystem::path> latest_checkpoint(const RunPaths& paths);
 
-/// Removes the oldest until `keep` are left; the one that best.h5 points to is kept besides.
-void remove_old_checkpoints(const RunPaths& paths, std::size_t keep);
+/// Removes the oldest of those up to step `saved`, which has just been, until `keep` of them are left; the one that
+/// best.h5 points to is kept besides.
+void remove_old_checkpoints(const RunPaths& paths, std::uint64_t saved, std::size_t keep);
+
+/// Renames those of later steps than `saved`, which the run could not read when it went on from an earlier one, to
+/// "<name>.abandoned", but for the one that best.h5 points to; returns their old paths.
+std::vector<std::filesystem::path> set_aside_abandoned(const RunPaths& paths, std::uint64_t saved);
 
 } // namespace elbo::training

@@ -42,7 +42,7 @@ bool enter(const fs::path& folder, Visited& visited) {
 /// What is wrong with a folder that cannot be looked into goes the way of damaged runs.
 void look_below(const fs::path& folder, Visited& visited, std::vector<RunSummary>& found) {
     if (!enter(folder, visited)) return;
-    if (is_run({folder})) {
+    if (is_run(RunPaths{folder})) {
         found.push_back({.folder = folder});
         return;
     }

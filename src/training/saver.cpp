@@ -1,5 +1,7 @@
 #include "training/saver.hpp"
 
+#include "base/thread.hpp"
+#include "base/verdict.hpp"
 #include "storage/checkpoint.hpp"
 #include "storage/files.hpp"
 
@@ -33,7 +35,9 @@ void verify(const std::filesystem::path& path) {
 } // namespace
 
 Saver::Saver(RunPaths paths, const config::Checkpoint& settings)
-    : paths_(std::move(paths)), settings_(settings), thread_([this] { work(); }) {}
+    : paths_(std::move(paths)),
+      settings_(settings),
+      thread_(start_thread("to write checkpoints", [this] { work(); })) {}
 
 Saver::~Saver() {
     {
@@ -97,7 +101,7 @@ void Saver::work() {
         try {
             write_files(save);
         } catch (const std::exception& error) {
-            save.trouble = error.what();
+            save.trouble = verdict_of(error).message;
         }
         const auto end = std::chrono::steady_clock::now();
         save.seconds = std::chrono::duration<double>(end - start).count();
@@ -117,7 +121,8 @@ void Saver::write_files(Save& save) {
     if (settings_.verify) verify(path);
     storage::replace_link(paths_.latest(), path.filename());
     if (save.best) storage::replace_link(paths_.best(), path.filename());
-    remove_old_checkpoints(paths_, settings_.keep);
+    save.abandoned = set_aside_abandoned(paths_, save.step);
+    remove_old_checkpoints(paths_, save.step, settings_.keep);
 }
 
 } // namespace elbo::training

@@ -7,6 +7,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <filesystem>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -22,8 +23,9 @@ struct Save {
     bool best = false;
     double pause_seconds = 0; ///< for which training stood still
     std::size_t bytes = 0;
-    double seconds = 0;  ///< of checksum, file and links
-    std::string trouble; ///< why it could not be written; empty: it was
+    double seconds = 0;                           ///< of checksum, file and links
+    std::string trouble;                          ///< why it could not be written; empty: it was
+    std::vector<std::filesystem::path> abandoned; ///< checkpoints of later steps that it found and set aside
 };
 
 /// When a checkpoint was written, nanoseconds of the steady clock; `end` is now where it still is.

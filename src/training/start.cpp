@@ -59,10 +59,13 @@ Start look(const comm::Communicator& world, const RunPaths& paths, const config:
     Start start;
     int kind = 0;
     world.on_first([&] {
-        start.aside = fresh && fs::exists(paths.configuration());
+        start.aside = fresh && holds_run(paths);
         if (!start.aside) start.found = examine(paths, config);
         if (!start.found.checkpoint.empty()) kind = finished(start.found.state, config.training) ? 2 : 1;
-        if (kind != 2) storage::require_writable_folder(paths.folder); // said before the data are read
+        if (kind != 2)
+            storage::require_writable_folder(paths.folder); // said before the data are read
+        else if (storage::is_locked(paths.folder))
+            const storage::FolderLock refused(paths.folder); // by whom it is trained on, to more epochs
     });
     start.kind = static_cast<Start::Kind>(world.most(kind));
     if (start.kind != Start::Kind::finished) {

@@ -20,7 +20,7 @@ constexpr double end_seconds = 2;
 constexpr double save_margin = 1.5;
 
 std::atomic<int> first_signal{0};
-std::atomic<std::int64_t> asked_at{0};
+std::atomic<std::int64_t> asked_at{0}; // 0: not yet
 static_assert(std::atomic<int>::is_always_lock_free && std::atomic<std::int64_t>::is_always_lock_free);
 
 std::array<struct sigaction, signals.size()> before;
@@ -33,10 +33,10 @@ std::int64_t nanoseconds() {
 
 extern "C" void on_signal(int signal) {
     const std::int64_t now = nanoseconds();
-    int none = 0;
-    if (first_signal.compare_exchange_strong(none, signal))
-        asked_at = now;
-    else if (now - asked_at >= same_request)
+    std::int64_t asked = 0;
+    if (asked_at.compare_exchange_strong(asked, now)) // asked() tells of it once its number is stored
+        first_signal = signal;
+    else if (now - asked >= same_request)
         _exit(128 + signal);
 }
 
@@ -44,10 +44,11 @@ extern "C" void on_signal(int signal) {
 
 StopSignals::StopSignals() {
     first_signal = 0;
+    asked_at = 0;
     struct sigaction action {};
     action.sa_handler = on_signal;
     action.sa_flags = SA_RESTART;
-    sigemptyset(&action.sa_mask);
+    sigfillset(&action.sa_mask);
     for (std::size_t i = 0; i < signals.size(); ++i) sigaction(signals[i], &action, &before[i]);
 }
 

@@ -100,7 +100,7 @@ Inputs synthetic_inputs(const comm::Nodes& nodes, const config::Config& config, 
     const std::size_t samples = std::min(info.rows(), most_bytes / info.row_bytes());
     info.shape.front() = std::max<std::size_t>(1, samples / batch) * batch;
     const std::size_t bytes = info.rows() * info.row_bytes();
-    const auto memory = std::make_shared<comm::NodeMemory>(nodes.node(), bytes, "synthetic data");
+    const auto memory = std::make_shared<comm::NodeMemory>(nodes, bytes, "synthetic data");
     const std::span<std::byte> contents(memory->data(), bytes);
     if (nodes.node().first()) fill(info.type, contents, config.data.scale.value_or(data::natural_scale(info.type)));
     nodes.node().barrier();

@@ -2,6 +2,7 @@
 #include "training/train.hpp"
 
 #include "base/text.hpp"
+#include "base/verdict.hpp"
 #include "training/accounting.hpp"
 #include "training/announce.hpp"
 #include "training/checkpoints.hpp"
@@ -52,6 +53,7 @@ std::uint64_t samples_seen(const Trainer& trainer) {
 void say_wishes(Run& run) {
     if (StopSignals::asked()) run.trainer.wish(comm::Wish::stop);
     if (!run.world.first()) return;
+    if (run.checkpoints.lost_lock()) run.trainer.wish(comm::Wish::stop);
     if (run.config.training.time_limit && run.limit.is_up(run.checkpoints.expected_seconds())) run.limit_is_up = true;
     if (run.limit_is_up) run.trainer.wish(comm::Wish::stop);
     if (run.checkpoints.due_by_clock()) run.trainer.wish(comm::Wish::save);
@@ -154,6 +156,7 @@ void end_epoch(Run& run) {
 void complete(Run& run) {
     run.checkpoints.finish();
     run.world.on_first([&] {
+        run.checkpoints.require_lock();
         if (const std::string trouble = run.monitor.trouble(); !trouble.empty())
             fail("the run is not complete on the disk: {}", trouble);
     });
@@ -209,6 +212,7 @@ std::string reason_to_stop(const Run& run) {
 }
 
 Exit stop_early(Run& run) {
+    run.world.on_first([&] { run.checkpoints.require_lock(); });
     const std::string reason = reason_to_stop(run);
     run.terminal.line(fmt::format("stopping after step {} ({})", with_commas(run.trainer.state().step), reason));
     if (!run.checkpoints.up_to_date()) run.checkpoints.save(false);
@@ -226,7 +230,8 @@ Exit stop_early(Run& run) {
 
 Exit train_epochs(Run& run) {
     while (!finished(run.trainer.state(), run.config.training)) {
-        if (run.world.most(StopSignals::asked() || run.limit_is_up ? 1 : 0) != 0) return stop_early(run);
+        const bool stops = StopSignals::asked() || run.limit_is_up || run.checkpoints.lost_lock();
+        if (run.world.most(stops ? 1 : 0) != 0) return stop_early(run);
         if (!train_epoch(run)) return stop_early(run);
         end_epoch(run);
     }
@@ -234,10 +239,10 @@ Exit train_epochs(Run& run) {
 }
 
 /// An error that this rank alone knows of: the others will be ended.
-void record_lonely_failure(const comm::Communicator& world, const Monitor& monitor, const Error& error) noexcept {
+void record_lonely_failure(const comm::Communicator& world, const Monitor& monitor, const Verdict& verdict) noexcept {
     try {
-        monitor.failed_from_elsewhere(fmt::format("rank {} on {}: {}", world.rank(), world.host(), error.what()),
-                                      error.status());
+        monitor.failed_from_elsewhere(
+            {fmt::format("rank {} on {}: {}", world.rank(), world.host(), verdict.message), verdict.status});
     } catch (const std::exception&) {
         // What matters is said on the terminal.
     }
@@ -262,8 +267,9 @@ Exit train(const comm::Communicator& world, const config::Config& given, const O
     const std::unique_ptr<storage::FolderLock> lock = open_run(world, paths, config, start, trainer);
     if (resumes) trainer.restore(start.found.checkpoint);
 
-    Monitor monitor(paths, config, terminal, world.first(), trainer);
+    Monitor monitor(paths, config, terminal, world.first(), trainer, lock.get());
     try {
+        world.on_first([&] { monitor.open(trainer); });
         announce(world, config, start, taken, trainer, terminal, monitor);
         Run run{world,
                 config,
@@ -284,13 +290,13 @@ Exit train(const comm::Communicator& world, const config::Config& given, const O
         terminal.detail(fmt::format("ready after {}", human_duration(preparation.count())));
         return train_epochs(run);
     } catch (const comm::AgreedError& error) {
-        monitor.failure(error, trainer);
+        monitor.failure(verdict_of(error), trainer);
         throw;
-    } catch (const Error& error) {
+    } catch (const std::exception& error) {
         if (world.size() == 1)
-            monitor.failure(error, trainer);
+            monitor.failure(verdict_of(error), trainer);
         else
-            record_lonely_failure(world, monitor, error);
+            record_lonely_failure(world, monitor, verdict_of(error));
         throw;
     }
 }

@@ -144,7 +144,7 @@ StepOutcome Trainer::step() {
     const data::Range batch = data::batch_at(state_.position, train_.size(), batch_);
     state_.rate = rate_.at(progress());
     state_.kl_weight = optimizers::kl_weight(config_.objective, progress());
-    optimizers::Update how{state_.rate, state_.step + 1, 1};
+    optimizers::Update how{state_.rate, state_.step + 1 - state_.skipped, 1};
     bool finite = true;
     begin_step();
 

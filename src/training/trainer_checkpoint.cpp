@@ -59,10 +59,13 @@ void Trainer::restore(const std::filesystem::path& checkpoint) {
 
 void Trainer::keep_order_of_epoch() {
     data::Ordering before = data::ordering_of(turns());
-    if (!before.windowed() || state_.position == 0) return; // a full order knows neither batch nor virtual ranks
+    // A full order knows neither batch nor virtual ranks.
+    if (!before.windowed() || state_.position == 0 || epoch_done()) return;
     before.batch = state_.order_batch;
     before.pieces = state_.order_pieces;
-    if (before != data::ordering_of(turns())) batches_->keep_order(state_.epoch, before);
+    // Whole windows are read along with whole batches of the order's: not once batches of another size came between.
+    const bool between_batches = before == data::ordering_of(turns()) && state_.position % before.batch == 0;
+    if (!between_batches) batches_->keep_order(state_.epoch, before);
 }
 
 std::vector<std::span<float>> Trainer::whole_states(std::vector<std::vector<float>>& room) {

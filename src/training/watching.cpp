@@ -10,7 +10,7 @@ Watching::Watching(const comm::Communicator& world, Trainer& trainer, const conf
       trainer_(trainer),
       monitor_(monitor),
       watch_(trainer.nodes(), {settings.stall_seconds, settings.stall_abort}, [&monitor](const comm::Stall& stall) {
-          if (stall.ends) monitor.failed_from_elsewhere(stall.message, Exit::failure);
+          if (stall.ends) monitor.failed_from_elsewhere({stall.message, Exit::failure});
       }) {
     watch_.enter(comm::Phase::agreeing);
     trainer_.watch_by(&watch_);

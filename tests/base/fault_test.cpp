@@ -49,6 +49,7 @@ TEST_F(FaultTest, RequestsAreRead) {
     EXPECT_FALSE(least.rank);
     EXPECT_EQ(parse_fault("stop@a/0").rank, 0);
     EXPECT_EQ(parse_fault("exit@a:2").action, FaultAction::exits);
+    EXPECT_EQ(parse_fault("exhaust@a").action, FaultAction::exhausts);
 }
 
 TEST_F(FaultTest, MalformedRequestsAreRefusedWithTheFormat) {

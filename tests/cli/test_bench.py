@@ -123,8 +123,10 @@ class Bench(elbo_cli.Case):
         found = self.figures("--batch", 40, "--precision", "fp32", "training.virtual_ranks=4", ranks=2)
         self.assertEqual(found["batch"], 40)
         self.assertEqual(found["ranks"], 2)
-        for arguments, words in ((("--batch", 0), "training.batch"), (("--seconds", 0), "--seconds"),
-                                 (("--precision", "fp64"), "fp64"), (("--preccision", "fp32"), "--precision")):
+        for arguments, words in ((("--batch", 0), "--batch 0: expected a number"),
+                                 (("--seconds", 0), "--seconds"),
+                                 (("--precision", "fp64"), "--precision fp64: expected fp32 or bf16"),
+                                 (("--preccision", "fp32"), "--precision")):
             result = self.elbo("bench", "small.yaml", "data.shape=[8, 8]", *arguments, expect=2)
             self.assertIn(words, result.err)
 

@@ -34,13 +34,12 @@ class Encode(elbo_cli.PreparedCase):
         return said.err
 
     def test_the_same_bytes_on_any_number_of_ranks(self):
-        for how in (["--draws", 3], ["--posterior", "importance", "--samples", 20, "--draws", 2],
-                    ["--posterior", "hmc", "--samples", 4, "--draws", 2]):
-            for output in ("codes.h5", "codes.npy"):
-                alone, _ = self.encode(*how, output=output)
+        for how in ([], ["--posterior", "importance", "--samples", 20], ["--posterior", "hmc", "--samples", 4]):
+            for output, more in (("codes.h5", ["--draws", 3]), ("codes.npy", [])):
+                alone, _ = self.encode(*how, *more, output=output)
                 expected = (self.folder / output).read_bytes()
                 for ranks in (1, 2, 3, 4):
-                    said, _ = self.encode(*how, output=output, ranks=ranks)
+                    said, _ = self.encode(*how, *more, output=output, ranks=ranks)
                     self.assertEqual(said.rsplit("\n", 2)[0], alone.rsplit("\n", 2)[0])  # but for the seconds
                     self.assertEqual((self.folder / output).read_bytes(), expected)
 
@@ -149,6 +148,9 @@ class Encode(elbo_cli.PreparedCase):
         for ranks in (None, 2):
             said = self.refused("runs/small", "large.h5:/test/x", "x.h5", ranks=ranks)
             self.assertIn("samples of 16 x 16", said)
+        self.assertIn("--samples 5: is of --posterior importance and hmc",
+                      self.refused("runs/small", test, "x.h5", "--samples", 5))
+        self.assertIn("--draws 5: x.npy gets the means alone", self.refused("runs/small", test, "x.npy", "--draws", 5))
         self.assertFalse((self.folder / "x.h5").exists())
 
 

@@ -67,7 +67,7 @@ class Evaluate(elbo_cli.PreparedCase):
             values = [float(row[name]) for row in rows]
             mean = sum(values) / self.SAMPLES
             self.assertAlmostEqual(quality[name]["mean"], mean, places=9)
-            deviation = math.sqrt(sum((value - mean) ** 2 for value in values) / self.SAMPLES)
+            deviation = math.sqrt(sum((value - mean) ** 2 for value in values) / (self.SAMPLES - 1))
             self.assertAlmostEqual(quality[name]["error"], deviation / math.sqrt(self.SAMPLES), places=9)
             self.assertTrue(least < mean < most, (name, mean))
         for row in rows:
@@ -173,6 +173,8 @@ class Evaluate(elbo_cli.PreparedCase):
         for ranks in (None, 2):
             self.assertIn("--features needs classes, one number a sample; found 5 columns",
                           self.refused("runs/small", "--features", "--labels", "sprites.h5:/train/factors", ranks=ranks))
+        self.assertIn("--labels: sprites.h5:/test/y has",
+                      self.refused("runs/small", "--features", "--labels", "sprites.h5:/test/y"))
         self.assertIn(".h5 or .csv", self.refused("runs/small", "--per-sample", "x.txt"))
         self.assertIn("--method mcmc: expected iwae or ais", self.refused("runs/small", "--method", "mcmc"))
         self.assertIn("--steps is of --method ais", self.refused("runs/small", "--steps", 5))

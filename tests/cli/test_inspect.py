@@ -102,18 +102,46 @@ class Inspect(elbo_cli.Case):
             for ranks in (None, 3):
                 out = self.elbo("train", self.config, "--rehearse", ranks=ranks, env={"TMPDIR": scratch}).out
                 self.assertIn("would run", out)
+                self.assertIn("steps       done, validation done", out)
+                self.assertIn("checkpoint  written, pictures drawn", out)
                 self.assertIn("resume", out)
             self.assertEqual([name for name in os.listdir(scratch) if "elbo" in name], [])
         self.assertEqual(self.files(), before)
         self.assertIn("nowhere.h5", self.elbo("train", self.config, "--rehearse", "data.train=nowhere.h5", expect=2).err)
+        self.assertIn("TMPDIR names /nonexistent, which does not exist",
+                      self.elbo("train", self.config, "--rehearse", env={"TMPDIR": "/nonexistent"}, expect=2).err)
+
+    def test_rehearsal_says_what_was_done(self):
+        self.elbo("convert", "gaussian-mixture", "vectors.h5", "--train", 200, "--test", 60)
+        out = self.elbo("train", self.config, "--rehearse", "data.train=vectors.h5:/train/x", "data.validation=~",
+                        "model.likelihood=gaussian").out
+        self.assertIn("steps       done; there is nothing to validate with\n", out)
+        self.assertIn("checkpoint  written\n", out)
 
     def test_output_fits_80_columns(self):
-        for arguments in (("--help",), ("train", "--help"), ("convert", "--help"), ("inspect", "--help"), ("bench", "--help"),
-                          ("train", "--reference"), ("inspect", "sprites.h5"), ("inspect", self.config),
-                          ("train", self.config)):
+        commands = re.findall(r"^  (\w+) ", self.elbo("--help").out.split("Subcommands:")[1], re.M)
+        self.assertTrue({"train", "evaluate", "encode", "completion"} <= set(commands), commands)
+        for arguments in (("--help",), *((command, "--help") for command in commands), ("train", "--reference"),
+                          ("inspect", "sprites.h5"), ("inspect", self.config), ("train", self.config)):
             for line in self.elbo(*arguments).out.splitlines():
                 self.assertLessEqual(len(line), 80, f"{arguments}: {line}")
                 self.assertNotIn("\x1b", line)
+
+    def test_what_needs_no_mpi_is_printed_by_one_rank(self):
+        for arguments in (("inspect", "sprites.h5"), ("runs", "."), ("train", self.config, "--print-output"),
+                          ("train", "--reference")):
+            self.assertEqual(self.elbo(*arguments, ranks=3).out, self.elbo(*arguments).out)
+
+    def test_words_that_would_be_ignored_are_refused(self):
+        self.elbo("train", self.config)
+        for message, arguments in (
+                ("--ranks and --nodes belong to a configuration", ("inspect", "sprites.h5", "--ranks", 3)),
+                ("--ranks and --nodes belong to a configuration", ("inspect", "runs/small/checkpoints/best.h5", "--nodes", 1)),
+                ("--markdown is of --reference", ("train", self.config, "--markdown")),
+                ("--quiet and --verbose", ("train", self.config, "-q", "-v"))):
+            said = self.elbo(*arguments, expect=2)
+            self.assertIn(message, said.err)
+            self.assertEqual(said.out, "")
 
     def test_quiet(self):
         self.assertEqual(len(self.elbo("train", self.config, "--quiet").out.splitlines()), 1)

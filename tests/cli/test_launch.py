@@ -199,6 +199,28 @@ class Script(elbo_cli.Case):
         gone = pathlib.Path("/proc", started.read_text().strip())
         elbo_cli.wait_until(lambda: not gone.exists(), 10)
 
+    def test_only_a_training_is_said_to_go_on(self):
+        waiting = self.program("waiting", "#!/bin/sh\ntrap 'exit 75' USR1\necho ready\nwhile :; do sleep 0.1; done\n")
+        for command, told in (("train", "stopping; the same command goes on from the newest checkpoint (once more: kills)"),
+                              ("evaluate", "stopping (once more: kills)")):
+            process = subprocess.Popen([LOCAL, "-n", "1", command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                       env=environment(ELBO=waiting, MPIRUN=self.program("launcher", LAUNCHER)),
+                                       stderr=subprocess.STDOUT, encoding="utf-8", start_new_session=True)
+            self.addCleanup(process.stdout.close)
+            self.addCleanup(process.kill)
+            self.assertEqual(process.stdout.readline(), "ready\n")
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(process.communicate(timeout=30)[0], told + "\n")
+            self.assertEqual(process.returncode, 75)
+
+    def test_quickstart_takes_no_arguments(self):
+        for arguments, status in ((["--help"], 0), (["-h"], 0), (["--fast"], 2), (["--help", "more"], 2)):
+            told = subprocess.run([elbo_cli.ROOT / "launch" / "quickstart.sh", *arguments], stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, encoding="utf-8", check=False, timeout=30)
+            self.assertEqual(told.returncode, status)
+            self.assertIn("Usage: launch/quickstart.sh", told.stdout)
+            self.assertLessEqual(max(map(len, told.stdout.splitlines())), 80)
+
     def test_arguments(self):
         for arguments, told in ((("-n", "0", "train"), "-n takes a number from 1, not '0'"),
                                 (("-n",), "-n takes a number from 1, not ''"),
@@ -211,6 +233,7 @@ class Script(elbo_cli.Case):
                 self.assertIn(told, ended.stdout)
         told = self.local("--help")
         self.assertEqual(told.returncode, 0)
+        self.assertLessEqual(max(map(len, told.stdout.splitlines())), 80)
         for word in ("-n RANKS", "--retries N", "ELBO", "MPIRUN", "75"):
             self.assertIn(word, told.stdout)
 

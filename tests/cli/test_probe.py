@@ -52,7 +52,9 @@ class Classes(Probe):
         truth = self.python("""
 x, y, tried, truth = (file[name][()] for name in ("train/x", "train/y", "test/x", "test/y"))
 x, tried = x.reshape(len(x), -1) / 255, tried.reshape(len(tried), -1) / 255
-distances = (tried ** 2).sum(1)[:, None] + (x ** 2).sum(1) - 2 * tried @ x.T
+pixels, asked = (numpy.rint(255 * values).astype(int) for values in (x, tried))
+distances = ((asked[:, None] - pixels) ** 2).sum(-1)
+right = [(y[row == row.min()] == label) for row, label in zip(distances, truth)]
 covariance = numpy.cov(x.T, bias=True)
 values, axes = numpy.linalg.eigh(covariance)
 rest = values[:-4].mean()
@@ -60,10 +62,13 @@ model = axes * numpy.append(numpy.full(len(values) - 4, rest), values[-4:]) @ ax
 away = tried - x.mean(0)
 density = -0.5 * ((away @ numpy.linalg.inv(model) * away).sum(1).mean() + numpy.linalg.slogdet(2 * numpy.pi * model)[1])
 print(json.dumps({"commonest": (truth == numpy.bincount(y).argmax()).mean(), "density": density,
-                  "nearest": (y[distances.argmin(1)] == truth).mean(), "explained": values[-4:].sum() / values.sum()}))
+                  "nearest": [numpy.mean([pick(some) for some in right]) for pick in (all, any)],
+                  "explained": values[-4:].sum() / values.sum()}))
 """)
         self.assertAlmostEqual(found["commonest"]["accuracy"], truth["commonest"])
-        self.assertAlmostEqual(found["samples"]["nearest_1"]["accuracy"], truth["nearest"], delta=0.5 / self.TEST)
+        least, most = truth["nearest"]  # of several that are as near any may be taken
+        self.assertTrue(least <= found["samples"]["nearest_1"]["accuracy"] <= most, (found["samples"], truth))
+        self.assertLess(most - least, 0.1)
         self.assertAlmostEqual(found["pca"]["explained"], truth["explained"], places=5)
         density = found["ppca"]["log_likelihood"]
         self.assertAlmostEqual(density["held_out"], truth["density"], delta=1e-3 * abs(truth["density"]))
@@ -109,7 +114,7 @@ file["train/pair"], file["alone/x"] = numpy.ones((600, 2)), numpy.zeros((20, 8, 
             def refused(*arguments, ranks=ranks):
                 return self.refused("runs/small", *arguments, ranks=ranks)
 
-            self.assertIn("has 7 rows, but sprites.h5:/train/x has 600 samples",
+            self.assertIn("--labels: sprites.h5:/train/short has 7 rows, but sprites.h5:/train/x has 600 samples",
                           refused("--labels", "sprites.h5:/train/short"))
             self.assertIn("are of class 3; a classifier needs two", refused("--labels", "sprites.h5:/train/same"))
             self.assertIn("holds 0.25 for sample 0; classes are whole numbers",

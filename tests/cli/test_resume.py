@@ -1,6 +1,7 @@
 """Stopping and going on: a resumed run is the undisturbed one; what may change, what may not; --fresh; finished runs."""
 import os
 import pathlib
+import shutil
 import signal
 import time
 import unittest
@@ -89,6 +90,31 @@ class Resume(elbo_cli.Case):
         self.assertTrue((self.folder / "runs/small.2").is_dir())
         self.assertEqual(elbo_cli.status(self.folder / "runs/small")["state"], "done")
 
+    def test_an_output_with_a_slash_behind(self):
+        self.train("output=runs/small/", "training.epochs=1")
+        old = (self.folder / "runs/small/metrics.jsonl").read_bytes()
+        self.assertIn("resume", self.train("output=runs/small/").out)
+        self.train("--fresh", "output=runs/small/")
+        self.assertTrue((self.folder / "runs/small.1/metrics.jsonl").read_bytes().startswith(old))
+        self.assertEqual(sorted(path.name for path in (self.folder / "runs").iterdir()), ["small", "small.1"])
+        self.assertEqual(elbo_cli.status(self.folder / "runs/small")["state"], "done")
+
+    def test_a_log_that_cannot_be_opened(self):
+        self.train()
+        metrics = self.folder / "runs/small/metrics.jsonl"
+        metrics.unlink()
+        for ranks in (None, 2):
+            metrics.mkdir()
+            bad = self.train("training.epochs=3", ranks=ranks, expect=1)
+            self.assertRegex(bad.err, r"elbo: \S*metrics\.jsonl: cannot be opened for appending")
+            self.assertNotIn("MPI_ABORT", bad.err)
+            status = elbo_cli.status(self.folder / "runs/small")
+            self.assertEqual((status["state"], status["exit"]), ("failed", 1))
+            self.assertIn("metrics.jsonl", status["message"])
+            metrics.rmdir()
+        self.train("training.epochs=3", ranks=2)
+        self.assertEqual(elbo_cli.status(self.folder / "runs/small")["state"], "done")
+
     def test_a_damaged_newest_checkpoint_is_passed_over(self):
         self.train("training.epochs=3", "output=runs/whole")
         self.train()
@@ -109,6 +135,19 @@ class Resume(elbo_cli.Case):
         self.assertIn("holds no run", self.train("--fresh", expect=2).err)
         self.assertEqual(self.files(), ["runs/small/thesis.tex", "small.yaml", "sprites.h5"])
 
+    def test_a_run_without_its_checkpoints_or_configuration(self):
+        self.train()
+        (self.folder / "runs/small/configuration.yaml").unlink()
+        self.assertIn("finished", self.train().out)
+        self.assertIn("resume", self.train("training.epochs=4").out)
+        shutil.rmtree(self.folder / "runs/small/checkpoints")
+        before = self.files()
+        self.assertIn("4 epochs were trained here, but runs/small/checkpoints holds no checkpoint",
+                      self.train("training.epochs=5", expect=2).err)
+        self.assertEqual(self.files(), before)
+        self.train("--fresh", "training.epochs=1")
+        self.assertTrue((self.folder / "runs/small.1/metrics.jsonl").exists())
+
     def test_two_trainings_in_one_folder(self):
         first = elbo_cli.start(["train", "small.yaml", "training.epochs=100000"], cwd=self.folder)
         try:
@@ -116,6 +155,7 @@ class Resume(elbo_cli.Case):
                 time.sleep(0.01)
             self.assertIn("another", self.train("training.epochs=100000", expect=2).err)
             self.assertIn("another", self.train("training.epochs=100000", "--fresh", expect=2).err)
+            self.assertIn("another", self.train("training.epochs=1", expect=2).err)  # which are done
         finally:
             first.kill()
             first.communicate()

@@ -105,6 +105,17 @@ class Streaming(elbo_cli.Case):
         self.assertNotEqual(resumed["step"] % 9, 0, "in mid-epoch")
         self.expect_bits(self.bits("whole"), "broken")
 
+    def test_other_batches_within_an_epoch_and_back(self):
+        # Batches of 50 to position 150, one of 32, and 50 again: from 182 on no position is a bound of the order's.
+        for name, memory in (("memory", "data.memory=1MB"), ("streamed", STREAMED)):
+            for batch, fault in ((50, "throw@forward:13"), (32, "throw@forward:5"), (50, "")):
+                self.train(name, memory, f"training.batch={batch}", "checkpoint.every.steps=1", "report.every=1",
+                           env={"ELBO_FAULT": fault}, expect=1 if fault else 0)
+        samples = [line["samples"] for line in elbo_cli.metrics(self.folder / "runs/memory", "train")
+                   if line["over"] == "steps"]
+        self.assertEqual(samples[:9], [50, 50, 50, 32, 50, 50, 50, 50, 49])
+        self.expect_bits(self.bits("memory"), "streamed")
+
     def test_stops_on_a_signal_and_goes_on(self):
         self.train("whole", "training.epochs=40")
         process = elbo_cli.start(["train", "small.yaml", "output=runs/stopped", "training.epochs=40", STREAMED],

@@ -1,4 +1,4 @@
-// The line that names who has not arrived, and what /proc says of a process.
+// The line that names who has not arrived, and how their processes are.
 #include "comm/stall.hpp"
 #include "support/files.hpp"
 
@@ -12,6 +12,7 @@
 namespace {
 
 using namespace elbo::comm;
+using elbo::read_process;
 
 Stalled stalled_with(std::vector<Member> members, std::vector<std::string> others = {}) {
     const bool alone = others.empty();
@@ -65,18 +66,7 @@ TEST(Stall, LongListsAreShortened) {
     EXPECT_TRUE(message.ends_with(" and 56 more")) << message;
 }
 
-TEST(Process, LinesOfProcAreReadWhateverTheProgramIsCalled) {
-    const std::string rest = " 1 1 1 0 -1 4194304 100 0 0 0 1 2 0 0 20 0 1 0 987654 1000 10 0";
-    const auto stat = parse_process("42 (a) T (b) D" + rest);
-    ASSERT_TRUE(stat);
-    EXPECT_EQ(stat->state, 'D');
-    EXPECT_EQ(stat->started, 987654U);
-    EXPECT_FALSE(parse_process(""));
-    EXPECT_FALSE(parse_process("42 (elbo) R 1 2 3"));
-    EXPECT_FALSE(parse_process("42 elbo R" + rest));
-}
-
-TEST(Process, StatesOfAChildAreSeen) {
+TEST(Life, StatesOfAChildAreSeen) {
     const pid_t child = fork();
     if (child == 0) {
         for (;;) pause();

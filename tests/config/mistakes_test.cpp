@@ -176,7 +176,9 @@ TEST(Mistakes, KeysThatDependOnEachOther) {
 
 TEST(Mistakes, TextThatIsNotOneYamlDocument) {
     EXPECT_TRUE(contains(mistakes("output: [a\nseed: 1\n"), "test.yaml:2:5: not YAML: "));
-    EXPECT_TRUE(contains(mistakes("\toutput: a\n"), "test.yaml:1:"));
+    EXPECT_EQ(mistakes("\toutput: a\n"), "test.yaml:1: a tab; YAML indents by spaces alone");
+    EXPECT_EQ(mistakes("output: a\ntraining:\n \tbatch: 3\n  epochs: 4\n"),
+              "test.yaml:3: a tab; YAML indents by spaces alone");
     EXPECT_TRUE(contains(mistakes("a: *nothing\n"), "test.yaml:1:4: not YAML: "));
     EXPECT_EQ(mistakes(valid_and("---\nseed: 1\n")),
               "test.yaml:12: text after the end of the YAML document, expected one document");
@@ -197,6 +199,14 @@ TEST(Mistakes, HostileDocumentsAreRefusedQuickly) {
         laughs += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [*a" + std::to_string(i - 1) + ", *a" +
                   std::to_string(i - 1) + "]\n";
     EXPECT_TRUE(contains(mistakes(laughs), "more than 20000 values"));
+    // Aliases count by their text too, that of scalars and that of names; three more of 300,000 bytes are too many.
+    const std::string long_word(300'000, 'x');
+    for (const std::string& anchored : {long_word, "{? " + long_word + " : 1}", "[[" + long_word + "]]"}) {
+        std::string echoes = "a: &a " + anchored + "\n";
+        for (int i = 0; i < 10'000; ++i) echoes += fmt::format("{}: *a\n", i);
+        EXPECT_EQ(mistakes(echoes), "test.yaml:4: more than 1048576 bytes of text, aliases counted each time; a "
+                                    "configuration has at most as many");
+    }
     EXPECT_EQ(mistakes(std::string((1 << 20) + 1, ' ')),
               "test.yaml: 1048577 bytes; a configuration has at most 1048576");
     std::string many;

@@ -124,5 +124,12 @@ TEST(Overrides, MistakesNameTheCommandLine) {
     }
 }
 
+TEST(Overrides, AreNotBlamedForWhatTheFileLacks) {
+    EXPECT_EQ(mistakes("just words", {"training.epochs=1"}), "test.yaml:1: expected a map of keys, found 'just words'");
+    const std::string missing = mistakes("", {"training.epochs=1"});
+    EXPECT_TRUE(contains(missing, "required but missing")) << missing;
+    EXPECT_FALSE(contains(missing, "command line")) << missing;
+}
+
 } // namespace
 } // namespace elbo::config::testing

@@ -65,7 +65,7 @@ TEST(Facts, OfManyGroupsAreThoseOfAPlainLoop) {
     values[70'000 * width + 8] = std::numeric_limits<float>::quiet_NaN();
     const Facts bad = facts_of(values, {rows, width}, storage::ElementType::f32, 1);
     EXPECT_EQ(bad.bad_row, 70'000U);
-    EXPECT_EQ(bad.problem, "holds not a number (NaN) at element 8; only finite numbers can be trained on");
+    EXPECT_EQ(bad.problem, "holds not a number (NaN) at element 8; only finite numbers can be used");
 }
 
 TEST(Facts, GreyIsWhatIsNeitherNothingNorOne) {

@@ -1,5 +1,6 @@
 """A damaged newest checkpoint, a byte flipped or cut short, is reported and the one before it taken; never a crash."""
 import concurrent.futures
+import os
 import random
 import shutil
 import unittest
@@ -91,6 +92,27 @@ class Damage(faults.Case):
         self.assertRegex(again.out, f"resume .*{self.names[0]}")
         self.expect_bits(self.expected, run)
         self.row("the newest two cut short", "the third taken, same bits", lost="8 steps")
+
+    def test_saves_before_the_damaged_step(self):
+        # Gone on from step 8, one checkpoint kept: step 10 is saved while the damaged one of step 12 stands there.
+        for name, fault in (("broken", "throw@forward:9"), ("whole", "")):  # in step 11, or none
+            run = self.damaged_run(f"before-{name}", self.newest[:-1], self.names[2:])
+            best = run / "checkpoints/best.h5"
+            best.unlink()
+            best.symlink_to(self.names[1])
+            more = (f"output={run}", "checkpoint.keep=1", "checkpoint.every.steps=2")
+            result = self.train(*more, env={"ELBO_FAULT": fault}, expect=1 if fault else 0)
+            self.assertEqual((run / f"checkpoints/{self.names[2]}.abandoned").read_bytes(), self.newest[:-1], result)
+            if fault:
+                self.assertEqual(faults.checkpoint_steps(run), [8, 10], result)  # the best, and the last
+                self.assertEqual(os.readlink(run / "checkpoints/latest.h5"), "step-00000010.h5")
+                self.assertRegex(self.train(*more).out, "resume .*step-00000010.h5")
+            else:
+                told = [event["message"] for event in elbo_cli.events(run) if event["event"] == "warning"]
+                self.assertIn(f"is {self.names[2]}.abandoned now", told[-1])
+                self.assertIn(f"is {self.names[2]}.abandoned now", " ".join(result.err.split()))
+            self.expect_bits(self.expected, run, name)
+        self.row("saves before the damaged step", "kept, the damaged file set aside", lost="4 steps")
 
     def test_all_are_damaged(self):
         damaged = bytearray(self.newest)

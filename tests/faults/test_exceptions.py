@@ -1,7 +1,9 @@
 """A rank throws, ends or is killed in every phase of a training: all end within seconds, it is named, and the same
 command goes on each time, in the end to the undisturbed run's bits."""
 import concurrent.futures
+import os
 import re
+import signal
 import socket
 
 import elbo_cli
@@ -100,6 +102,32 @@ class Exceptions(faults.Case):
             self.assertRegex(result.err, f"(?m)^elbo: fault injected at {place}")
             self.assertEqual(elbo_cli.status(self.run_folder("small"))["state"], "failed")
         self.row("throw in every phase, one process", "status 1, place named")
+
+    def test_errors_that_are_not_elbos_own(self):
+        self.small_run(CONFIGURATION)
+        run = self.run_folder("small")
+        for ranks, who in ((None, ""), (2, f"rank 1 on {socket.gethostname()}: ")):
+            where = "" if ranks is None else "/1"
+            result = self.train(env={"ELBO_FAULT": f"exhaust@forward:{STEP_VISITS}{where}"}, ranks=ranks, expect=1)
+            self.assertRegex(result.err, f"(?m)^elbo: {re.escape(who)}memory ran out")
+            status = elbo_cli.status(run)
+            self.assertEqual((status["state"], status["exit"]), ("failed", 1), result)
+            self.assertIn(f"{who}memory ran out", status["message"])
+        self.row("memory runs out, 1 and 2 ranks", "status 1, said in status.json")
+        # A folder that leads to itself, from the first picture on: the file system's error, not elbo's.
+        training = self.start("training.epochs=4", "report.tensorboard=true", "output=runs/loop",
+                              env={"ELBO_FAULT": "stop@picture:1"})
+        process = training.rank(0)
+        training.wait_for(lambda: faults.state_of(process) == "T")
+        samples = self.run_folder("loop") / "samples"
+        samples.rmdir()
+        samples.symlink_to("samples")
+        os.kill(process, signal.SIGCONT)
+        training.end(expect=1)
+        self.assertRegex(" ".join(training.said().split()),
+                         "warning: .*Too many levels of symbolic links.*training goes on")
+        status = elbo_cli.status(self.run_folder("loop"))
+        self.assertEqual((status["state"], status["exit"], status["epoch"]), ("failed", 1, 4), training)
 
     def test_a_request_that_is_malformed_is_refused(self):
         self.small_run(CONFIGURATION)

@@ -56,6 +56,30 @@ class Lock(faults.Case):
         self.assertIn("resume", self.train().out)
         self.row("lock silent for 130 s", "taken over")
 
+    def test_a_lock_that_is_lost_ends_the_run(self):
+        # There is no save that would notice it; the holder looks at its lock every 10 s.
+        quiet = (LONG, "data.validation=~", "checkpoint.every.steps=~", "report.pictures=0")
+        others = "elbo lock\nhost elsewhere\nprocess 1\nsince 2026-11-20T12:00:00Z\ntoken 1234\n"
+        trainings = {ranks: self.start(*quiet, f"output=runs/lost{ranks}", ranks=ranks) for ranks in (None, 2)}
+        for ranks, training in trainings.items():
+            run = self.run_folder(f"lost{ranks}")
+            training.wait_for_step(50, run)
+            (run / "new").write_text(others, encoding="utf-8")
+            os.replace(run / "new", run / "lock")
+        began = time.monotonic()
+        for ranks, training in trainings.items():
+            run = self.run_folder(f"lost{ranks}")
+            seconds = training.end(expect=1, since=began, seconds=20)
+            self.assertRegex(training.said(), r"(?m)^elbo: .*another process has taken over this run \(process 1 on "
+                                              r"elsewhere since .*\), so this one ends without saving$")
+            self.assertEqual(len(re.findall("taken over", training.said())), 1, training)
+            # What the other writes there is not written over.
+            self.assertEqual(elbo_cli.status(run)["state"], "running")
+            self.assertNotIn("failure", [event["event"] for event in elbo_cli.events(run)])
+            self.assertEqual((run / "lock").read_text(encoding="utf-8"), others)
+            self.assertEqual(faults.checkpoint_steps(run), [])
+            self.row(f"lock taken by another, {ranks or 1} ranks", "told, ended, nothing written", seconds, "the run")
+
     def test_the_runs_folder_is_removed(self):
         for ranks, then in ((None, "removed"), (2, "removed"), (2, "renamed")):
             training = self.start("training.epochs=100", ranks=ranks)

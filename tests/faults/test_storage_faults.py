@@ -265,6 +265,26 @@ class Training(Faults):
             self.train(run, ranks=ranks)
             self.assertEqual(elbo_cli.status(run)["exit"], 0)
 
+    def test_the_best_state_is_not_forgotten(self):
+        # Such steps change no value: the first epoch stays the best, and what is saved later does not replace it.
+        still = "optimizer.rate=1e-30"
+        run = self.folder / "once"
+        result = self.train(run, still, env=faults(run / "checkpoints", "rename", 1, errno.ENOSPC))
+        self.assertIn("no checkpoint of step 3", result.err)
+        self.assertEqual(os.readlink(run / "checkpoints/best.h5"), "step-00000003.h5")
+        self.assertEqual(os.readlink(run / "checkpoints/latest.h5"), "step-00000009.h5")
+        saves = [(event["event"], event["step"]) for event in elbo_cli.events(run) if event["event"].startswith("save")]
+        self.assertEqual(saves, [("save_failed", 3), ("save", 3), ("save", 6), ("save", 9)])
+        # A link that cannot be made, from a start without any checkpoint on.
+        for ranks in (None, 2):
+            run = self.folder / f"never{ranks}"
+            (run / "checkpoints/best.h5/in the way").mkdir(parents=True)
+            shutil.copy(self.folder / "once/configuration.yaml", run)
+            result = self.train(run, still, ranks=ranks, expect=1)
+            self.assertRegex(result.err, r"elbo: the best state so far, after step 3, could not be saved: \S+best\.h5: ")
+            self.assertEqual(elbo_cli.status(run)["state"], "failed")
+            self.assertEqual(os.readlink(run / "checkpoints/latest.h5"), "step-00000009.h5")
+
     def test_killed_within_a_save(self):
         calls = self.calls()
         each = len(calls) // 3

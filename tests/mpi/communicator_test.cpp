@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -65,6 +66,23 @@ TEST(Communicator, AnErrorOfTheFirstRanksWorkReachesAll) {
         EXPECT_EQ(error.status(), Exit::failure);
     }
     EXPECT_EQ(calls, world().first() ? 1 : 0);
+}
+
+TEST(Communicator, AnErrorOfAPartOfTheRanksIsNotTakenForOneOfAll) {
+    const comm::Communicator alone = world().node(false);
+    const bool whole = world().size() == 1;
+    const auto work = [] { reject("no such file"); };
+    for (const std::function<void()>& call :
+         {std::function<void()>([&] { alone.together(work); }), std::function<void()>([&] { alone.on_first(work); })}) {
+        try {
+            call();
+            FAIL() << "nothing was thrown";
+        } catch (const Error& error) {
+            EXPECT_STREQ(error.what(), "no such file");
+            EXPECT_EQ(error.status(), Exit::wrong_input);
+            EXPECT_EQ(dynamic_cast<const comm::AgreedError*>(&error) != nullptr, whole);
+        }
+    }
 }
 
 TEST(Communicator, GathersByRank) {

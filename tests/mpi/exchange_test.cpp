@@ -4,6 +4,7 @@
 #include "mpi/world.hpp"
 #include "numerics/random.hpp"
 #include "numerics/sums.hpp"
+#include "support/files.hpp"
 
 #include <gtest/gtest.h>
 
@@ -14,6 +15,8 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include <sys/mman.h>
 
 namespace {
 
@@ -404,6 +407,28 @@ TEST(Exchange, TakesTheMemoryBetweenNodesThatIsSaid) {
                 static_cast<double>(comm::Remote::bytes(shares, nodes.mine(), kind.route, precision, parameters));
             EXPECT_NEAR(static_cast<double>(exchange.remote_bytes()), said, 0.02 * said) << kind.name;
         }
+}
+
+/// What MPI may still receive into outlives an error in the middle of a step, on whose way out nothing waits for
+/// others.
+TEST(Exchange, LeavesItsMessagesAloneWhereAStepFails) {
+    if (world().size() < 2) GTEST_SKIP() << "needs nodes, that is ranks which do not share memory";
+    constexpr std::size_t parameters = 300'000;
+    const auto ranks = static_cast<std::size_t>(world().size());
+    const comm::Nodes nodes(world(), false);
+    float* gradients = nullptr;
+    const auto fail_within_step = [&] {
+        comm::Exchange exchange(nodes, parameters, ranks, Precision::fp32,
+                                {std::size_t{1} << 16, comm::Route::direct, Precision::fp32});
+        gradients = exchange.gradients().data();
+        exchange.step([](std::size_t, std::span<float> out, const comm::FinalFrom&) { std::ranges::fill(out, 1.0F); },
+                      [](comm::Slice, std::size_t) -> bool { fail("the first update"); });
+    };
+    EXPECT_EQ(elbo::testing::message_of<Error>(fail_within_step), "the first update");
+    world().barrier(); // messages under way arrive
+    const std::uintptr_t page = reinterpret_cast<std::uintptr_t>(gradients) / 4096 * 4096;
+    ASSERT_EQ(msync(reinterpret_cast<void*>(page), 4096, MS_ASYNC), 0) << "the gradients are unmapped";
+    EXPECT_TRUE(gradients[0] == 1.0F || gradients[0] == static_cast<float>(ranks)) << gradients[0]; // summed or not
 }
 
 } // namespace

@@ -7,7 +7,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
+#include <functional>
+#include <new>
 #include <numeric>
+#include <string>
+#include <system_error>
 #include <thread>
 
 namespace {
@@ -150,6 +155,36 @@ TEST(Pieces, TheFirstErrorEndsAllRanks) {
             const auto work = [&] { comm::in_order(world(), 30, makers, fail_at(bad, false), nothing); };
             EXPECT_EQ(message_of<comm::AgreedError>(work), "piece " + std::to_string(bad));
         }
+}
+
+TEST(Pieces, ErrorsOfAnyKindEndAlikeWhoeverMakesThem) {
+    struct Case {
+        std::function<void()> fail;
+        std::string message;
+        Exit status;
+    };
+    const auto missing = [] {
+        throw std::filesystem::filesystem_error("cannot open", "rows.csv",
+                                                std::make_error_code(std::errc::no_such_file_or_directory));
+    };
+    const Case cases[] = {{missing, "rows.csv: No such file or directory", Exit::wrong_input},
+                          {[] { throw std::bad_alloc(); }, "memory ran out; ", Exit::failure},
+                          {[] { throw DivergenceError("not finite"); }, "not finite", Exit::diverged}};
+    for (const Makers makers : {Makers::all, Makers::one})
+        for (const std::size_t bad : {0, 1, 2})
+            for (const Case& one : cases) {
+                const auto fail_at = [&](std::size_t piece, std::vector<std::byte>& bytes) {
+                    if (piece == bad) one.fail();
+                    make(piece, bytes);
+                };
+                try {
+                    comm::in_order(world(), 30, makers, fail_at, [](std::size_t, std::span<const std::byte>) {});
+                    FAIL() << "nothing was thrown";
+                } catch (const comm::AgreedError& error) {
+                    EXPECT_TRUE(std::string(error.what()).starts_with(one.message)) << error.what();
+                    EXPECT_EQ(error.status(), one.status) << one.message;
+                }
+            }
 }
 
 TEST(Pieces, AnErrorInTheirUseEndsAllRanks) {

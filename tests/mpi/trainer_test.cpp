@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -128,6 +129,32 @@ TEST(Trainer, SkipsStepsThatAreNotFiniteOnAllRanksAlike) {
     EXPECT_EQ(trainer.state().epoch_sum.samples, samples - 2 * 20);
     EXPECT_TRUE(std::isfinite(trainer.state().epoch_sum.elbo()));
     trainer.compare_nodes();
+}
+
+/// A configuration whose first step has a huge sample, and whose second has none.
+config::Config configuration_that_skips_first(const Data& data) {
+    for (int seed = 1;; ++seed) {
+        const config::Config config = configuration(data, "~",
+                                                    {"model.likelihood={gaussian: {variance: 1}}", "data.binarize=none",
+                                                     "training.on_nan=skip", fmt::format("seed={}", seed)});
+        if (presentation_of(huge_samples[0], config).step == 1 && presentation_of(huge_samples[1], config).step > 2)
+            return config;
+    }
+}
+
+TEST(Trainer, TheFirstUpdateIsAdamsFirstHoweverManyStepsWereSkipped) {
+    const Data data(true);
+    const config::Config config = configuration_that_skips_first(data);
+    training::Trainer trainer(world(), config, virtual_ranks);
+    trainer.initialise();
+    EXPECT_FALSE(trainer.step().skipped.empty());
+    const auto now = [&] { return trainer.exchange().values(); };
+    const std::vector<float> before(now().begin(), now().end());
+    EXPECT_TRUE(trainer.step().skipped.empty());
+    trainer.collect();
+    double largest = 0; // with both moments from 0 on, a value moves by the rate times its gradient's sign
+    for (std::size_t i = 0; i < before.size(); ++i) largest = std::max(largest, std::abs(1.0 * now()[i] - before[i]));
+    EXPECT_NEAR(static_cast<double>(world().most(std::llround(1e8 * largest))), 1e8 * 1e-2, 1e8 * 1e-4);
 }
 
 TEST(Trainer, SkipsNoMoreStepsInARowThanAllowed) {

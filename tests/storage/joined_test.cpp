@@ -67,6 +67,63 @@ Location virtual_of(const std::filesystem::path& path, const char* source, const
     return {path, "/v"};
 }
 
+/// Rows of two numbers, some of them every second one.
+struct RowsOf {
+    hsize_t first, count, stride;
+};
+
+/// A virtual dataset of six rows; each list says where as many rows of rows.h5:/x, from its first on, go.
+Location mapped(const std::filesystem::path& path, const std::vector<std::vector<RowsOf>>& mappings) {
+    UserFile file(path);
+    const hsize_t shape[] = {6, 2};
+    const hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
+    for (const std::vector<RowsOf>& rows : mappings) {
+        const hid_t target = H5Screate_simple(2, shape, nullptr), source = H5Screate_simple(2, shape, nullptr);
+        H5Sselect_none(target);
+        for (const RowsOf& some : rows) {
+            const hsize_t start[] = {some.first, 0}, stride[] = {some.stride, 1}, count[] = {some.count, 2};
+            H5Sselect_hyperslab(target, H5S_SELECT_OR, start, stride, count, nullptr);
+        }
+        const hsize_t start[] = {0, 0}, count[] = {static_cast<hsize_t>(H5Sget_select_npoints(target)) / 2, 2};
+        H5Sselect_hyperslab(source, H5S_SELECT_SET, start, nullptr, count, nullptr);
+        EXPECT_GE(H5Pset_virtual(properties, target, "rows.h5", "/x", source), 0);
+        H5Sclose(target);
+        H5Sclose(source);
+    }
+    const hid_t space = H5Screate_simple(2, shape, nullptr);
+    H5Dclose(H5Dcreate2(file.id(), "/v", H5T_STD_I32LE, space, H5P_DEFAULT, properties, H5P_DEFAULT));
+    H5Sclose(space);
+    H5Pclose(properties);
+    return {path, "/v"};
+}
+
+TEST(JoinedDatasets, EveryElementOfAVirtualOneHasOneSource) {
+    const TemporaryFolder folder;
+    {
+        UserFile file(folder / "rows.h5");
+        file.counting("/x", {6, 2}, H5T_STD_I32LE);
+    }
+    const auto refused = [&](const std::vector<std::vector<RowsOf>>& mappings) {
+        const Location location = mapped(folder / "refused.h5", mappings);
+        return message_of<InputError>([&] { const DatasetReader reader(location.file, location.dataset); });
+    };
+    EXPECT_CONTAINS(refused({{{0, 3, 1}}, {{0, 3, 1}}}), "refused.h5: /v maps 12 elements onto 6 of its 12: mappings "
+                                                         "overlap; make it anew so that each element has one source");
+    EXPECT_CONTAINS(refused({{{0, 4, 1}}, {{2, 4, 1}}}), "maps 16 elements onto 12 of its 12: ");
+    EXPECT_CONTAINS(refused({{{0, 3, 2}}, {{0, 1, 1}, {3, 1, 1}, {5, 1, 1}}}), "maps 12 elements onto 10 of its 12: ");
+    EXPECT_CONTAINS(refused({{{0, 3, 2}}, {{1, 2, 2}}}), "has sources for 10 of 12 elements; ");
+
+    const auto first_numbers = [&](const std::vector<std::vector<RowsOf>>& mappings) {
+        const Location location = mapped(folder / "taken.h5", mappings);
+        const std::vector<int> all = rows_of<int>(DatasetReader(location.file, location.dataset), 0, 6);
+        return std::vector<int>{all[0], all[2], all[4], all[6], all[8], all[10]};
+    };
+    EXPECT_EQ(first_numbers({{{3, 3, 1}}, {{0, 3, 1}}}), (std::vector<int>{0, 2, 4, 0, 2, 4}));
+    EXPECT_EQ(first_numbers({{{0, 3, 2}}, {{1, 3, 2}}}), (std::vector<int>{0, 0, 2, 2, 4, 4}));
+    EXPECT_EQ(first_numbers({{{0, 1, 1}, {2, 1, 1}, {5, 1, 1}}, {{1, 1, 1}, {3, 2, 1}}}),
+              (std::vector<int>{0, 0, 2, 2, 4, 4}));
+}
+
 TEST(JoinedDatasets, NameEveryFileThatRowsLieIn) {
     const TemporaryFolder folder;
     const auto files_of = [](std::vector<Location> locations) {

@@ -26,7 +26,7 @@ int end_of_writer(const std::filesystem::path& folder, int signal, sighandler_t 
 }
 
 TEST(Unfinished, ASignalThatEndsTheProcessLeavesNothing) {
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) {
         const testing::TemporaryFolder folder;
         EXPECT_EQ(end_of_writer(folder.path(), signal, SIG_DFL), signal) << "ended by it, as without files";
         EXPECT_TRUE(folder.names().empty()) << folder.names().front();

@@ -42,6 +42,12 @@ training::State distinct_state() {
     return state;
 }
 
+std::vector<std::string> checkpoint_names(const training::RunPaths& paths) {
+    std::vector<std::string> names;
+    for (const fs::path& path : training::list_checkpoints(paths)) names.push_back(path.filename().string());
+    return names;
+}
+
 TEST(State, ReadsBackFromACheckpointWhole) {
     const TemporaryFolder folder;
     const training::State state = distinct_state();
@@ -64,9 +70,8 @@ TEST(RunFolder, ChecksAreOrderedByStepBeyondEightDigits) {
         elbo::testing::write_bytes(paths.checkpoint(step), "x");
     for (const char* other : {"latest.h5", "step-.h5", "step-12x.h5", ".step-00000001.h5.tmp-4"})
         elbo::testing::write_bytes(paths.checkpoints() / other, "x");
-    std::vector<std::string> names;
-    for (const fs::path& path : training::list_checkpoints(paths)) names.push_back(path.filename().string());
-    EXPECT_EQ(names, (std::vector<std::string>{"step-00000020.h5", "step-99999999.h5", "step-123456789.h5"}));
+    EXPECT_EQ(checkpoint_names(paths),
+              (std::vector<std::string>{"step-00000020.h5", "step-99999999.h5", "step-123456789.h5"}));
 }
 
 TEST(RunFolder, OldCheckpointsGoButTheBestStays) {
@@ -75,10 +80,40 @@ TEST(RunFolder, OldCheckpointsGoButTheBestStays) {
     fs::create_directories(paths.checkpoints());
     for (std::uint64_t step = 1; step <= 6; ++step) elbo::testing::write_bytes(paths.checkpoint(step), "x");
     storage::replace_link(paths.best(), "step-00000002.h5");
-    training::remove_old_checkpoints(paths, 2);
-    std::vector<std::string> names;
-    for (const fs::path& path : training::list_checkpoints(paths)) names.push_back(path.filename().string());
-    EXPECT_EQ(names, (std::vector<std::string>{"step-00000002.h5", "step-00000005.h5", "step-00000006.h5"}));
+    training::remove_old_checkpoints(paths, 6, 2);
+    EXPECT_EQ(checkpoint_names(paths),
+              (std::vector<std::string>{"step-00000002.h5", "step-00000005.h5", "step-00000006.h5"}));
+}
+
+TEST(RunFolder, CheckpointsOfLaterStepsThanTheLastSaveCountForNothing) {
+    const TemporaryFolder folder;
+    const training::RunPaths paths{folder.path()};
+    fs::create_directories(paths.checkpoints());
+    for (const std::uint64_t step : {8, 10, 12, 15, 100'000'000})
+        elbo::testing::write_bytes(paths.checkpoint(step), "x");
+    training::remove_old_checkpoints(paths, 12, 1);
+    EXPECT_EQ(checkpoint_names(paths),
+              (std::vector<std::string>{"step-00000012.h5", "step-00000015.h5", "step-100000000.h5"}));
+}
+
+TEST(RunFolder, CheckpointsOfLaterStepsAreSetAsideButTheBestStays) {
+    const TemporaryFolder folder;
+    const training::RunPaths paths{folder.path()};
+    fs::create_directories(paths.checkpoints());
+    for (const std::uint64_t step : {10, 12, 15, 18}) elbo::testing::write_bytes(paths.checkpoint(step), "x");
+    storage::replace_link(paths.best(), "step-00000018.h5");
+    EXPECT_EQ(training::set_aside_abandoned(paths, 12), std::vector<fs::path>{paths.checkpoint(15)});
+    EXPECT_EQ(checkpoint_names(paths),
+              (std::vector<std::string>{"step-00000010.h5", "step-00000012.h5", "step-00000018.h5"}));
+    EXPECT_TRUE(fs::exists(paths.checkpoints() / "step-00000015.h5.abandoned"));
+    EXPECT_TRUE(training::set_aside_abandoned(paths, 18).empty());
+}
+
+TEST(RunFolder, AFolderMayBeNamedWithASlashBehind) {
+    for (const char* name : {"runs/a", "runs/a/", "runs/a//"})
+        EXPECT_EQ(training::RunPaths{name}.folder.string(), "runs/a") << name;
+    EXPECT_EQ(training::RunPaths{"/"}.folder.string(), "/");
+    EXPECT_EQ(training::RunPaths{"./"}.folder.string(), ".");
 }
 
 TEST(RunFolder, MovesAsideToTheFirstFreeNumber) {

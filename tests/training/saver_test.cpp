@@ -94,6 +94,39 @@ TEST_F(SaverTest, ASaveThatFailsLeavesWhatWasThereAndSaysWhy) {
     EXPECT_EQ(first_value(paths.latest()), 3);
 }
 
+TEST_F(SaverTest, AFileOfALaterStepNeitherCountsNorStays) {
+    config::Checkpoint settings;
+    settings.keep = 1;
+    const fs::path later = paths.checkpoint(15);
+    elbo::testing::write_bytes(later, "damaged");
+    training::Saver saver(paths, settings);
+    for (const std::uint64_t step : {12, 13}) {
+        save(saver, step);
+        const std::optional<Save> done = saver.wait();
+        ASSERT_TRUE(done);
+        EXPECT_EQ(done->trouble, "");
+        EXPECT_EQ(done->abandoned, step == 12 ? std::vector{later} : std::vector<fs::path>());
+        EXPECT_EQ(first_value(paths.latest()), static_cast<float>(step));
+        EXPECT_EQ(list_checkpoints(paths), std::vector{paths.checkpoint(step)});
+    }
+    EXPECT_TRUE(fs::exists(later.string() + ".abandoned"));
+}
+
+TEST_F(SaverTest, TheImageOfAFailedSaveCanBeWrittenAgain) {
+    training::Saver saver(paths, {});
+    fs::rename(paths.checkpoints(), folder / "elsewhere");
+    save(saver, 4, true);
+    std::optional<Save> failed = saver.wait();
+    ASSERT_TRUE(failed);
+    EXPECT_NE(failed->trouble, "");
+    fs::rename(folder / "elsewhere", paths.checkpoints());
+    failed->trouble.clear();
+    saver.write(*failed);
+    EXPECT_EQ(saver.wait()->trouble, "");
+    EXPECT_EQ(fs::read_symlink(paths.best()), "step-00000004.h5");
+    EXPECT_EQ(first_value(paths.best()), 4);
+}
+
 TEST_F(SaverTest, GuessesItsTimeUntilItKnowsIt) {
     training::Saver saver(paths, {});
     EXPECT_NEAR(saver.expected_seconds(500'000'000), 10, 1);

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <sys/wait.h>
@@ -23,6 +24,39 @@ TEST(StopSignals, TheFirstIsARequestWhicheverItIs) {
         raise(SIGUSR1); // at once: the same request by another way
         EXPECT_EQ(training::StopSignals::name(), name);
     }
+}
+
+TEST(StopSignals, NoOtherInterruptsItsHandler) {
+    const training::StopSignals signals;
+    for (const int signal : {SIGUSR1, SIGTERM, SIGINT}) {
+        struct sigaction now {};
+        ASSERT_EQ(sigaction(signal, nullptr, &now), 0);
+        for (const int other : {SIGUSR1, SIGTERM, SIGINT}) EXPECT_EQ(sigismember(&now.sa_mask, other), 1);
+    }
+}
+
+TEST(StopSignals, TwoAtOnceOnTwoThreadsAreOneRequest) {
+    const pid_t child = fork();
+    if (child == 0) {
+        for (int i = 0; i < 500; ++i) {
+            const training::StopSignals signals;
+            std::atomic<int> ready{0};
+            const auto send = [&ready](int signal) {
+                ++ready;
+                while (ready < 2) std::this_thread::yield();
+                raise(signal);
+            };
+            std::thread other(send, SIGUSR1);
+            send(SIGTERM);
+            other.join();
+            if (!training::StopSignals::asked()) _exit(1);
+        }
+        _exit(0);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    ASSERT_TRUE(WIFEXITED(status));
+    EXPECT_EQ(WEXITSTATUS(status), 0) << "128 + signal: the second was taken for one half a second later";
 }
 
 TEST(StopSignals, ASecondOneLaterEndsTheProcessAtOnce) {
