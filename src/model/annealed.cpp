@@ -44,7 +44,7 @@ void AnnealedSampler::estimate(const layers::Values& values, const Batch& batch,
     moves_ = 0;
     const bool moves = schedule_.size() > 2;
     if (moves) {
-        chains_.start(values, batch, {mean(), log_variance()}, draw(values, batch, noise, draws()));
+        chains_.start(values, batch, {mean(), log_variance()}, trial(noise, draws()));
         pilot(values, momentum(noise, 0));
     }
     for (std::size_t number = 0; number < draws(); ++number) {

@@ -69,6 +69,8 @@ protected:
     /// Codes of draw `number` from q, [rows, latent]; log_likelihood() and log_weight() become log p(x | z) and
     /// log p(x, z) - log q(z | x).
     Matrix<float> draw(const layers::Values& values, const Batch& batch, const Stream& noise, std::size_t number);
+    /// The same z, of which nothing counts.
+    Matrix<float> trial(const Stream& stream, std::size_t number) { return encoder_draws_.draw(stream, number); }
     std::span<double> log_likelihood() { return std::span(log_likelihood_).first(rows()); }
     std::span<double> log_weight() { return std::span(log_weight_).first(rows()); }
     /// Draw `number` is done: its weights count.

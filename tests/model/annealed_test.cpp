@@ -52,6 +52,17 @@ TEST(Annealed, BoundsRiseToTheLogLikelihoodOfALinearGaussianModel) {
 }
 
 /// In one dimension the longest step that is allowed is accepted more often.
+TEST(Annealed, TheElboIsThatOfTheDrawsThatCount) {
+    LinearGaussian model;
+    AnnealedSampler sampler(model.bench.vae, 4, {3}, 6);
+    const std::vector<double> annealed = model.estimate(sampler), drawn = model.estimate({3});
+    for (std::size_t i = 0; i < 4; ++i) {
+        const double* const row = &annealed[i * sampler.columns()];
+        EXPECT_EQ(row[BoundSampler::reconstruction], drawn[i * sampler.columns() + BoundSampler::reconstruction]);
+        EXPECT_EQ(row[BoundSampler::kl], drawn[i * sampler.columns() + BoundSampler::kl]);
+    }
+}
+
 TEST(Annealed, AcceptsAboutAsOftenAsIsWanted) {
     LinearGaussian model;
     AnnealedSampler sampler(model.bench.vae, 4, {50}, 100);
