@@ -9,9 +9,14 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <iterator>
 #include <memory>
@@ -210,20 +215,46 @@ Exit run(const std::vector<std::string>& words) {
 /// has failed, so the others give rank 0 the time to speak.
 Exit speak_of(const Verdict& verdict) {
     if (comm::launched_rank() == 0)
-        fmt::print(stderr, "elbo: {}\n", verdict.message);
+        complain(verdict.message);
     else
         std::this_thread::sleep_for(std::chrono::milliseconds(500));
     return verdict.status;
 }
 
+/// Readers that go away, as head does, and limits of file sizes are errors of the call that writes.
+void have_writes_tell() {
+    std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);
+}
+
+/// Whether standard output is a pipe whose reader has gone.
+bool reader_has_gone() {
+    pollfd output{STDOUT_FILENO, POLLOUT, 0};
+    return ::poll(&output, 1, 0) > 0 && (output.revents & POLLERR) != 0;
+}
+
+/// Whether something of what was printed could not be written.
+bool lost_output() { return std::fflush(stdout) != 0 || std::ferror(stdout) != 0; }
+
+/// A reader that has gone has what it wanted; where standard output is closed, nobody asked for it.
+Exit after_lost_output(Exit status) {
+    if (reader_has_gone() || ::fcntl(STDOUT_FILENO, F_GETFD) < 0) return status;
+    const Exit worse = status == Exit::done ? Exit::failure : status;
+    return speak_of({"what was printed could not be written to standard output; is its disk full?", worse});
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
+    have_writes_tell();
     Exit status = Exit::failure;
     try {
         status = run({argv + 1, argv + argc});
     } catch (const std::exception& error) {
-        status = speak_of(verdict_of(error));
+        const Verdict verdict = verdict_of(error);
+        const bool by_output = dynamic_cast<const std::system_error*>(&error) != nullptr && lost_output();
+        status = by_output ? verdict.status : speak_of(verdict);
     }
+    if (lost_output()) status = after_lost_output(status);
     return static_cast<int>(status);
 }

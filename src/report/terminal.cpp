@@ -15,6 +15,12 @@ namespace {
 
 constexpr std::size_t label_width = 9;
 
+/// What nobody can read any more, since the reader has gone or its disk is full, is no reason to end the work.
+void show(const std::string& text) {
+    std::fputs(text.c_str(), stdout);
+    if (std::fflush(stdout) != 0) std::clearerr(stdout);
+}
+
 } // namespace
 
 LiveLine progress(std::string what, double done, double all, std::chrono::steady_clock::time_point began,
@@ -42,8 +48,7 @@ void Terminal::outcome(const std::string& text) { print(output_.fitted(text)); }
 void Terminal::print(const std::string& text) {
     if (!speaks_) return;
     clear_live();
-    fmt::print("{}\n", text);
-    std::fflush(stdout);
+    show(text + '\n');
 }
 
 void Terminal::warning(const std::string& text) {
@@ -51,7 +56,7 @@ void Terminal::warning(const std::string& text) {
     clear_live();
     const std::string begin = "elbo: warning:";
     const std::string all = errors_.fitted(begin + " " + text);
-    fmt::print(stderr, "{}{}\n", errors_.painted(begin, Colour::yellow), all.substr(begin.size()));
+    std::fputs((errors_.painted(begin, Colour::yellow) + all.substr(begin.size()) + '\n').c_str(), stderr);
 }
 
 void Terminal::field(const std::string& label, const std::string& text) {
@@ -91,14 +96,12 @@ void Terminal::live(const LiveLine& line) {
     std::string text = fmt::format("{} {:>3.0f} %", line.what, 100 * line.fraction).substr(0, room);
     for (const std::string& part : parts)
         if (text.size() + part.size() <= room) text += part;
-    fmt::print("\r\x1b[K{}", text);
-    std::fflush(stdout);
+    show("\r\x1b[K" + text);
 }
 
 void Terminal::clear_live() {
     if (!live_shown_) return;
-    fmt::print("\r\x1b[K");
-    std::fflush(stdout);
+    show("\r\x1b[K");
     live_shown_ = false;
 }
 
