@@ -1,6 +1,7 @@
 // What the HDF5 files of storage/ share: the mutex, messages, opening, types and properties.
 #include "storage/hdf5.hpp"
 
+#include "base/verdict.hpp"
 #include "storage/posix.hpp"
 
 #include <array>
@@ -58,8 +59,10 @@ std::string hdf5_message() {
     if (text.empty()) return "HDF5 gave no reason";
     // Where a call of the system failed, its reason stands among addresses and sizes.
     constexpr std::string_view marker = "errno = ";
-    const std::size_t code = text.find(marker);
-    return code == std::string::npos ? text : write_message(std::atoi(text.c_str() + code + marker.size()));
+    const std::size_t place = text.find(marker);
+    if (place == std::string::npos) return text;
+    const int code = std::atoi(text.c_str() + place + marker.size());
+    return is_wrong_path(code) ? std::strerror(code) : write_message(code);
 }
 
 bool is_hdf5(const fs::path& path) {
